@@ -9,6 +9,10 @@ from typer.testing import CliRunner
 from quitanda_clients.commands.admin import app as admin_app
 from quitanda_clients.commands.shop import app as shop_app
 
+PATIENCE = "2"
+"""Seconds for a call, as the option --timeout takes them: enough for one that is answered, on a machine with much other
+work too, and soon over where a call is not answered."""
+
 
 @dataclass(frozen=True)
 class Finished:

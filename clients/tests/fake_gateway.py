@@ -22,7 +22,7 @@ from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_clients.results import Consistency
 from quitanda_local import broker, ports
 
-START_SECONDS = 15.0
+START_SECONDS = 60.0
 
 
 class BrokerProcess:

@@ -108,7 +108,7 @@ async def test_a_definite_failure_moves_on_to_the_next_portal(portal, other_port
 @pytest.mark.parametrize("plan", [Hang(), Busy(), OutcomeUnknown("leader changed")])
 async def test_an_unknown_outcome_is_repeated_at_the_next_portal_with_the_same_request_id(portal, other_portal, plan):
     portal.plans.append(plan)
-    async with client_of(portal, other_portal, timeout=1.0) as client:
+    async with client_of(portal, other_portal, timeout=3.0) as client:
         answer = await client.create_customer("ana", "Ana")
 
     ((_, first),), ((_, second),) = portal.calls, other_portal.calls
@@ -133,7 +133,7 @@ async def test_without_any_portal_a_write_is_unavailable_at_its_deadline(closed_
 
 async def test_a_write_that_may_have_happened_ends_unknown_even_if_the_last_try_was_definite(portal):
     portal.plans.extend([OutcomeUnknown("leader changed"), *[Unavailable("no leader")] * 50])
-    async with client_of(portal, timeout=0.5) as client:
+    async with client_of(portal, timeout=2.0) as client:
         with pytest.raises(OutcomeUnknown):
             await client.create_customer("ana", "Ana")
 

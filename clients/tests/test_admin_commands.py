@@ -1,6 +1,6 @@
 import pytest
 import typer
-from command_line import admin, run
+from command_line import PATIENCE, admin, run
 from fake_portals import Busy, Hang
 
 from quitanda.domain.model import Customer, Product
@@ -232,7 +232,7 @@ async def test_a_refusal_says_what_is_wrong_and_for_programs_as_json(portal):
 async def test_an_unknown_outcome_says_how_to_repeat_and_the_repetition_takes_effect_once(portal, shop):
     command = ["customer", "create", "--cid", "bia", "--name", "Bia"]
     portal.plans.extend([Hang()] * 100)
-    unknown = await admin(portal, *command, "--timeout", "0.3")
+    unknown = await admin(portal, *command, "--timeout", PATIENCE)
     portal.plans.clear()
     request_id = unknown.stderr.split("--request-id ")[1].strip()
     repeated = await admin(portal, *command, "--request-id", request_id)

@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from command_line import admin
+from command_line import PATIENCE, admin
 from fake_portals import Busy
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,8 +20,6 @@ from quitanda_clients.export.fetched_pages import FetchedPages
 from quitanda_clients.results import ListPage
 from quitanda_clients.spreadsheet_formulas import as_text, from_text
 
-PATIENCE = "2"
-"""Seconds for a page: enough for one on a machine with other work, and soon over where no portal answers."""
 FORMULAS = [
     "=1+1",
     "+5511999",

@@ -5,7 +5,7 @@ import stat
 from functools import partial
 
 import pytest
-from command_line import admin
+from command_line import PATIENCE, admin
 from program_processes import finished, started
 
 from quitanda.errors import OutcomeUnknown
@@ -148,7 +148,7 @@ async def test_an_import_that_nobody_answers_any_more_leaves_the_tokens_that_it_
     portal.plans.extend([None] * (reads + creations) + [OutcomeUnknown()] * 100)
     command = ("customer", "import", rows, "--tokens", tokens, "--in-flight", "1")
 
-    stopped = await admin(portal, *command, "--timeout", "0.5")
+    stopped = await admin(portal, *command, "--timeout", PATIENCE)
     assert stopped.exit_code == 4
     assert sorted(written(tokens)) == ["ana", "bia"]
     portal.plans.clear()

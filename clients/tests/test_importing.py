@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from command_line import admin
+from command_line import PATIENCE, admin
 from fake_portals import Busy, Hang
 
 from quitanda.domain.limits import NAME_LENGTH_MAX, REMEMBERED_REQUESTS_MAX
@@ -221,7 +221,7 @@ async def test_an_import_that_nobody_answers_stops_and_goes_on_when_it_is_given_
     rows = "".join(f"c{number},Name,\n" for number in range(100))
     file = write(f"customer_id,name,city\n{rows}")
     portal.plans.extend([None] * 20 + [OutcomeUnknown(), Hang(), Busy()] * 100)
-    stopped = await admin(portal, "customer", "import", file, "--timeout", "0.5", "--in-flight", "5")
+    stopped = await admin(portal, "customer", "import", file, "--timeout", PATIENCE, "--in-flight", "5")
     carried_out = shop.revision
     portal.plans.clear()
     again = await admin(portal, "customer", "import", file)

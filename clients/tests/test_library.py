@@ -58,7 +58,7 @@ async def test_errors_tell_the_request_id_that_the_client_chose_and_details_by_n
     portal.plans.extend([refused(Reason.OUT_OF_STOCK, product_id="caneta", available=2), *[Hang()] * 100])
 
     def script():
-        with blocking(connect_shop, "ana", portals=str(portal.address), timeout=0.5) as shop:
+        with blocking(connect_shop, "ana", portals=str(portal.address), timeout=2.0) as shop:
             with pytest.raises(Rejected) as rejected:
                 shop.create_order()
             with pytest.raises(OutcomeUnknown) as unknown:

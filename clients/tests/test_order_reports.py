@@ -5,7 +5,7 @@ import io
 import json
 
 import pytest
-from command_line import admin
+from command_line import PATIENCE, admin
 from fake_portals import Busy
 
 from quitanda.domain.model import Order, OrderItem
@@ -199,7 +199,7 @@ async def test_an_interrupted_export_of_orders_goes_on(portal, shop, tmp_path):
     file = tmp_path / "orders.csv"
     command = ("export", "orders", file, "--state", "open")
     portal.plans.extend([None, None, *[Busy()] * 50])
-    failed = await admin(portal, *command, "--timeout", "0.5")
+    failed = await admin(portal, *command, "--timeout", PATIENCE)
     portal.plans.clear()
     portal.calls.clear()
     done = await admin(portal, *command, "--timeout", "5")

@@ -1,5 +1,5 @@
 import pytest
-from command_line import run, shop_over_grpc
+from command_line import PATIENCE, run, shop_over_grpc
 from fake_gateway import Loss
 from fake_portals import Hang
 
@@ -188,7 +188,7 @@ async def test_nobody_orders_without_saying_who(portal):
 
 async def test_an_unknown_outcome_says_how_to_repeat(portal, shop):
     portal.plans.extend([Hang()] * 100)
-    unknown = await shop_over_grpc(portal, *["order", "create", "--timeout", "0.3"])
+    unknown = await shop_over_grpc(portal, *["order", "create", "--timeout", PATIENCE])
     portal.plans.clear()
     request_id = unknown.stderr.split("--request-id ")[1].strip()
     repeated = await shop_over_grpc(portal, "order", "create", "--request-id", request_id)
@@ -213,7 +213,7 @@ async def test_the_commands_work_over_mqtt(broker):
 
 async def test_over_mqtt_an_unknown_outcome_says_how_to_repeat(broker, gateway):
     gateway.plans.extend([Loss()] * 100)
-    done = await shop_over_mqtt(broker, "order", "create", "--timeout", "0.5")
+    done = await shop_over_mqtt(broker, "order", "create", "--timeout", PATIENCE)
 
     assert done.exit_code == 4
     assert "--request-id" in done.stderr

@@ -37,7 +37,7 @@ async def test_a_request_without_an_answer_is_repeated_with_the_same_request_id(
 async def test_a_request_without_an_answer_is_repeated_soon_though_much_time_is_left(broker, gateway):
     gateway.plans.append(Loss())
     async with client_of(broker, timeout=60.0) as client:
-        async with asyncio.timeout(REPLY_SECONDS_MAX + 3.0):
+        async with asyncio.timeout(REPLY_SECONDS_MAX + 15.0):
             await client.list_orders()
 
     assert len(gateway.requests) == 2
@@ -45,7 +45,7 @@ async def test_a_request_without_an_answer_is_repeated_soon_though_much_time_is_
 
 async def test_a_write_without_an_answer_ends_unknown_and_a_read_unavailable(broker, gateway):
     gateway.plans.extend([Loss()] * 100)
-    async with client_of(broker, timeout=0.5) as client:
+    async with client_of(broker, timeout=2.0) as client:
         with pytest.raises(OutcomeUnknown):
             await client.create_order()
         with pytest.raises(Unavailable):
@@ -101,7 +101,7 @@ async def test_a_reply_that_cannot_be_read_is_passed_over(broker, gateway, reply
 
 
 async def test_a_late_reply_does_not_answer_another_request_under_the_same_id(broker, gateway):
-    async with client_of(broker, timeout=0.5) as client:
+    async with client_of(broker, timeout=2.0) as client:
         gateway.plans.extend([Loss()] * 100)
         with pytest.raises(OutcomeUnknown):
             await client.create_order([ItemQuantity("nothing", 1)], request_id="once")

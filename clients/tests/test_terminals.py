@@ -9,7 +9,7 @@ import pytest
 from command_line import admin, run, shop_over_grpc
 from fake_portals import Busy, Hang
 from grpc import aio
-from program_processes import PROGRAMS, PseudoTerminal, finished, started
+from program_processes import PROGRAMS, SECONDS_MAX, PseudoTerminal, finished, started
 
 from quitanda.domain.model import Customer, Order, OrderItem, Product
 from quitanda.errors import Unavailable
@@ -270,9 +270,9 @@ async def test_with_json_everything_on_stderr_is_the_documented_object(portal, t
 async def test_a_watch_without_an_answer_says_it_as_json(portal):
     watch = ["product", "list", "--watch", "--interval", "0.1", "--timeout", "0.3", "--json"]
     async with started(portal, *watch) as process:
-        await asyncio.wait_for(process.stdout.readline(), 15)
+        await asyncio.wait_for(process.stdout.readline(), SECONDS_MAX)
         await portal.stop()
-        error = json.loads(await asyncio.wait_for(process.stderr.readline(), 15))
+        error = json.loads(await asyncio.wait_for(process.stderr.readline(), SECONDS_MAX))
         process.send_signal(signal.SIGINT)
         code, _, err = await finished(process)
 

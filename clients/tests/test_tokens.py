@@ -3,7 +3,7 @@
 import stat
 
 import pytest
-from command_line import admin, run, shop_over_grpc
+from command_line import PATIENCE, admin, run, shop_over_grpc
 from fake_portals import Hang
 
 from quitanda.domain.model import Credential
@@ -371,7 +371,7 @@ async def test_a_rotation_whose_answer_is_lost_leaves_a_valid_token_whatever_cam
     portal.plans.extend([Hang()] * 3)
     lost = await run(
         shop_app,
-        *("--portal", portal.address, "--timeout", "0.5", "--customer", "ana"),
+        *("--portal", portal.address, "--timeout", PATIENCE, "--customer", "ana"),
         *("token", "rotate", "--token-file", token_file, "--json"),
     )
     portal.plans.clear()

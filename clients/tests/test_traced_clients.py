@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import aiomqtt
 import pytest
 from collected_spans import parent_of, traced
+from fake_gateway import START_SECONDS
 
 from quitanda.errors import Overloaded, Unavailable
 from quitanda.mqtt.topics import REQUESTS_FILTER
@@ -33,7 +34,7 @@ async def heard_requests(broker):
 
     subscribed = asyncio.Event()
     listening = asyncio.create_task(listen(subscribed))
-    await asyncio.wait_for(subscribed.wait(), 15)
+    await asyncio.wait_for(subscribed.wait(), START_SECONDS)
     yield heard
     listening.cancel()
 
@@ -79,12 +80,12 @@ async def test_a_request_over_mqtt_names_its_span_in_a_user_property_while_traci
     async with heard_requests(broker) as heard:
         async with client_of(Transport.MQTT, portal, broker) as client:
             await client.create_order()
-        untraced = await asyncio.wait_for(heard.get(), 15)
+        untraced = await asyncio.wait_for(heard.get(), START_SECONDS)
         with traced() as ended:
             async with client_of(Transport.MQTT, portal, broker) as client:
                 await client.create_order()
             spans = {f"{span.get_span_context().span_id:016x}": span.name for span in ended()}
-        ((name, value),) = await asyncio.wait_for(heard.get(), 15)
+        ((name, value),) = await asyncio.wait_for(heard.get(), START_SECONDS)
 
     assert untraced is None
     assert (name, spans[value.split("-")[2]]) == ("traceparent", "attempt")

@@ -14,7 +14,7 @@ from quitanda_clients.client import AdminClient
 from quitanda_clients.results import Listing
 from quitanda_clients.watching import FollowedProducts, follow_products, read_parts, watch_on
 
-SECONDS = 15.0
+SECONDS = 60.0
 GONE = Rejected(refused(Reason.REVISION_GONE, "after_revision", oldest=7))
 LOST = Unavailable("the portal is gone")
 

@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from command_line import admin, run, shop_over_grpc
+from command_line import PATIENCE, admin, run, shop_over_grpc
 from fake_portals import Hang
 
 from quitanda.domain.model import Customer, Order, OrderItem, Product
@@ -99,7 +99,7 @@ async def test_where_several_orders_begin_so_they_are_listed_and_nothing_is_done
 async def test_an_unknown_outcome_of_a_shortened_id_tells_the_whole_one(portal):
     """Once the order is gone its beginning finds nothing, so the repetition needs the whole id."""
     portal.plans.extend([None, *[Hang()] * 100])
-    done = await shop_over_grpc(portal, "order", "cancel", "5f3c2a7", "--timeout", "0.5")
+    done = await shop_over_grpc(portal, "order", "cancel", "5f3c2a7", "--timeout", PATIENCE)
     portal.plans.clear()
     request_id = done.stderr.split("--request-id ")[1].strip()
     repeated = await shop_over_grpc(portal, "order", "cancel", SECOND, "--request-id", request_id)

@@ -11,6 +11,7 @@ from program_processes import PseudoTerminal, finished, started
 from quitanda.domain.model import Credential
 from quitanda.domain.outcomes import Reason, refused
 from quitanda.errors import OutcomeUnknown
+from quitanda.identity.passwords import PASSWORD_LENGTH_MIN
 from quitanda_clients.cli.options import ADMIN, SHOP, options_after
 from quitanda_clients.client import AdminClient
 from quitanda_clients.commands.admin import app as admin_app
@@ -77,8 +78,26 @@ async def test_a_person_types_the_password_twice_and_nobody_sees_it(portal, prog
     )
 
     assert (done.exit_code, asked_for(portal)) == (0, [(GOOD, "", "")])
+    assert f"At least {PASSWORD_LENGTH_MIN} characters" in done.shown
     assert done.stdout.startswith("Set the password of the credential")
     assert GOOD not in done.shown + done.stdout
+
+
+@pytest.mark.parametrize(
+    ("call", "own", "signs_in"),
+    [
+        (admin, OF_CLERK, "as staff: with the name clerk and"),
+        (shop_over_grpc, OF_ANA, "as a customer: with the id ana and"),
+    ],
+)
+async def test_a_new_password_is_told_with_the_name_that_belongs_to_it(portal, shop, call, own, signs_in, file):
+    """Only the credential's id was shown, with which nobody can sign in."""
+    shop.credentials = {own: shop.credentials[own]}
+    done = await call(portal, "password", "set", "--password-file", file)
+    removed = await call(portal, "password", "remove")
+
+    assert signs_in in done.stderr
+    assert removed.stderr == ""
 
 
 async def test_two_passwords_that_differ_are_not_sent(portal):

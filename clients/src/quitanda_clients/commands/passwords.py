@@ -6,8 +6,11 @@ from typing import Annotated, Final
 
 import typer
 
+from quitanda.domain.credentials import sign_in_name
+from quitanda.domain.model import Credential
 from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.runs import AdminRun, ShopRun, admin_command, shop_command
+from quitanda_clients.cli.streams import print_error, printable
 from quitanda_clients.commands.tokens import credential_id
 from quitanda_clients.connecting import Transport
 from quitanda_clients.i18n.speech import say
@@ -48,6 +51,7 @@ async def set_of_staff(
     async with run.client() as client:
         result = await client.set_password(chosen, current=proof, credential_id=whose, request_id=run.request_id)
     run.output.document(result, say("Set the password of the credential"))
+    _say_how_to_sign_in(run, result.document)
 
 
 @of_staff.command("remove")
@@ -69,6 +73,7 @@ async def set_of_customer(run: ShopRun, file: FileOption = None, current: Curren
     async with run.client() as client:
         result = await client.set_password(chosen, current=proof, request_id=run.request_id)
     run.output.document(result, say("Set the password of the credential"))
+    _say_how_to_sign_in(run, result.document)
 
 
 @of_customers.command("remove")
@@ -82,6 +87,17 @@ async def remove_of_customer(run: ShopRun, current: CurrentOption = False) -> No
     run.output.document(result, say("Removed the password of the credential"))
 
 
+def _say_how_to_sign_in(run: AdminRun | ShopRun, credential: Credential) -> None:
+    """Tell the name that belongs to the password: of a credential people see the id first, which is none."""
+    name = printable(sign_in_name(credential))
+    if run.as_json or not name:
+        return
+    if credential.customer_id:
+        print_error(say("On the page sign in as a customer: with the id {name} and this password.", name=name))
+    else:
+        print_error(say("On the page sign in as staff: with the name {name} and this password.", name=name))
+
+
 def _check_transport(run: ShopRun) -> None:
     if run.transport is not Transport.GRPC:
         raise typer.BadParameter(say("passwords go over gRPC only; leave it out"), param_hint="--transport")
@@ -90,6 +106,8 @@ def _check_transport(run: ShopRun) -> None:
 def _new_password(file: Path | None) -> str:
     """Read the password, or ask for it twice without showing it. Raises BadParameter where there is none."""
     if file is None:
+        _check_terminal()
+        print_error(say("At least 12 characters; they are not shown as you type."))
         chosen = _ask(say("New password"))
         if _ask(say("New password once more")) != chosen:
             raise typer.BadParameter(say("you typed two different passwords; nothing is sent"))
@@ -116,9 +134,13 @@ def _current(*, current: bool) -> str:
 
 
 def _ask(question: str) -> str:
+    _check_terminal()
+    return str(typer.prompt(question, hide_input=True, err=True))
+
+
+def _check_terminal() -> None:
     if not sys.stdin.isatty():
         raise typer.BadParameter(
             say("there is no terminal to ask on; name a file, or - for the standard input"),
             param_hint="--password-file",
         )
-    return str(typer.prompt(question, hide_input=True, err=True))

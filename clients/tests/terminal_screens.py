@@ -1,6 +1,7 @@
-"""The main screens as text, in both languages and at two sizes: what `test_terminal_windows` compares with.
+"""The main screens as text, in both languages and at two sizes, and the README's picture of the shop.
 
-Run this file to write them anew, after a screen was changed on purpose: python clients/tests/terminal_screens.py
+`test_terminal_windows` compares with them. Run this file to write them anew, after a screen was changed on purpose:
+python clients/tests/terminal_screens.py
 """
 
 import asyncio
@@ -14,9 +15,9 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "core" / "tests")]
 
-from terminal_shop import customer, portals_in_memory, staff
+from terminal_shop import BEGUN_MS, customer, portals_in_memory, staff
 
-from quitanda.domain.commands import CreateOrder, FulfilOrder, ItemQuantity, PlaceOrder, ReturnOrder
+from quitanda.domain.commands import CreateOrder, CreateProduct, FulfilOrder, ItemQuantity, PlaceOrder, ReturnOrder
 from quitanda_clients.i18n.languages import Language
 from quitanda_clients.terminal.rows import without_middle
 
@@ -62,11 +63,23 @@ SEEN = {
 }
 FIRST, SECOND, THIRD = (f"018bcfe5-6800-7000-8000-0000000000{end}" for end in ("a1", "b2", "c3"))
 """Ids as portals make them for orders of one moment."""
-BEGUN_MS = 1_700_000_000_000
 WITHOUT_STATE = {"keys", "place", "cancel", "history-entry"}
 """They show nothing that is fetched."""
 STATE = {Language.ENGLISH: "\nAs of ", Language.PORTUGUESE: "\nEm "}
 MOMENT = re.compile(r"^(As of|Em) .*20[0-9]{2}.*$", re.MULTILINE)
+
+
+PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "terminal-shop.svg"
+PICTURE_SIZE = (96, 16)
+PICTURED = (
+    *(
+        ("abacaxi", "Abacaxi pérola", 750, 12),
+        ("banana", "Banana prata", 499, 80),
+        ("cafe", "Café moído 500 g", 1890, 35),
+    ),
+    *(("goiabada", "Goiabada cascão", 1240, 0), ("mel", "Mel silvestre", 2600, 9)),
+)
+"""What the shop on the picture has beside its usual products: ids, names, prices, units."""
 
 
 def order(portals, order_id, product_id, units, *moves):
@@ -104,8 +117,25 @@ def file_of(program, name, language, size) -> Path:
     return FOLDER / f"{program}-{name}-{language.value}-{size[0]}x{size[1]}.txt"
 
 
+async def picture() -> str:
+    """Give the picture of the shop, where a customer has just put something into her order."""
+    async with portals_in_memory() as portals:
+        for product_id, name, price, units in PICTURED:
+            portals.does(CreateProduct(product_id, name, price=price, quantity=units))
+        async with customer(portals, size=PICTURE_SIZE, waits=False) as user:
+            await user.sees("Banana prata")
+            await user.press("down", "plus")
+            await user.sees("Your order is changed.", " 79")
+            drawn = user.app.export_screenshot(title="quitanda-shop")
+    drawn = re.sub(r"terminal-[0-9]+", "terminal-shop", drawn)
+    return re.sub(
+        r"As&#160;of&#160;[^<]*UTC", "As&#160;of&#160;Nov&#160;30,&#160;2026,&#160;3:27:26&#160;PM&#160;UTC", drawn
+    )
+
+
 async def write() -> None:
     FOLDER.mkdir(exist_ok=True)
+    PICTURE.write_text(await picture())
     for program in PROGRAMS:
         for language in Language:
             for size in SIZES:

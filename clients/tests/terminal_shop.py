@@ -1,7 +1,7 @@
 """The full-screen interfaces over real portals, before a cluster in memory that decides by the real rules."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -12,7 +12,8 @@ from textual.app import App
 from textual.events import Paste
 from textual.pilot import Pilot
 
-from quitanda.domain.commands import CreateCustomer, CreateProduct
+from quitanda.cluster_client import ReadAnswer, ReadItem
+from quitanda.domain.commands import CreateCustomer, CreateOrder, CreateProduct, ItemQuantity
 from quitanda.portal.servers import PortalServers
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.settings import AdminPortalSettings, ClientPortalSettings
@@ -30,13 +31,34 @@ STOP_SECONDS = 2.0
 WAIT_SECONDS = 60.0
 TIMEOUT_SECONDS = 8.0
 FIRST_PRODUCT = "Caneta"
+BEGUN_MS = 1_700_000_000_000
+"""When orders were begun."""
+
+
+class ClusterOfShop(FakeCluster):
+    """A cluster whose changes alone can be held, too: `hold_writes`, until `release`."""
+
+    holds_reads = True
+
+    def hold_writes(self) -> None:
+        self.holds_reads = False
+        self.hold()
+
+    def release(self) -> None:
+        super().release()
+        self.holds_reads = True
+
+    async def read(self, reads: Sequence[ReadItem], timeout: float) -> ReadAnswer:
+        if self.holds_reads:
+            return await super().read(reads, timeout)
+        return ReadAnswer(self.revision, tuple(self._read(item) for item in reads))
 
 
 @dataclass
 class PortalsInMemory:
     """A portal of each kind before the cluster; `stop` takes them away."""
 
-    cluster: FakeCluster
+    cluster: ClusterOfShop
     feeds: list[FakeFeed] = field(default_factory=list)
     addresses: dict[str, Address] = field(default_factory=dict)
     servers: list[PortalServers] = field(default_factory=list)
@@ -47,6 +69,11 @@ class PortalsInMemory:
         for feed in self.feeds:
             feed.changed(*([document] if document is not None else []))
         return document
+
+    def order(self, *items: tuple[str, int]) -> None:
+        """Let ana have the open order o1, with these products and units; without any, with two pens."""
+        lines = tuple(ItemQuantity(product_id, units) for product_id, units in items or (("caneta", 2),))
+        self.does(CreateOrder("ana", "o1", BEGUN_MS, lines), "ana")
 
     def beat(self) -> None:
         for feed in self.feeds:
@@ -81,7 +108,7 @@ class PortalsInMemory:
 
 @asynccontextmanager
 async def portals_in_memory() -> AsyncIterator[PortalsInMemory]:
-    cluster = FakeCluster()
+    cluster = ClusterOfShop()
     from known_callers import raise_to_highest_level  # noqa: PLC0415
 
     raise_to_highest_level(cluster)
@@ -171,6 +198,17 @@ async def customer(
     async with at_terminal(ShopTerminal(make, customer_id, texts(language), **given), size) as user:
         if customer_id and waits:
             await user.sees(FIRST_PRODUCT)
+        yield user
+
+
+@asynccontextmanager
+async def customer_at_order(portals, **given):
+    """A customer at her terminal, who sees the order that she fills; where the shop has none, with two pens."""
+    if portals.cluster.state.order("o1") is None:
+        portals.order()
+    async with customer(portals, **given) as user:
+        await user.press("2")
+        await user.sees("State: open")
         yield user
 
 

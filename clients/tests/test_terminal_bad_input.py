@@ -2,11 +2,12 @@
 
 import pytest
 from rich.cells import cell_len
-from terminal_shop import customer, staff
+from terminal_shop import customer, customer_at_order, staff
 
-from quitanda.domain.commands import CreateOrder, CreateProduct, ItemQuantity
+from quitanda.domain.commands import CreateProduct
 from quitanda.domain.model import OrderState
 from quitanda_clients.cli.streams import is_printable
+from quitanda_clients.i18n.languages import Language
 from quitanda_clients.terminal.change_view import ChangeView
 
 pytestmark = pytest.mark.slow
@@ -40,7 +41,9 @@ async def test_a_paste_of_10_kb_into_the_fields_of_a_product_is_not_taken_or_ref
         await rui.press("n")
         await rui.sees("Product id*")
         await rui.paste("x" + PASTED)
-        assert "x012" not in rui.screen
+        assert "x012" not in await rui.sees(
+            "Product id: at most 64 characters. What you typed or pasted last was left out"
+        )
         await rui.type("borracha")
         await rui.press("tab")
         await rui.paste(PASTED)
@@ -72,6 +75,26 @@ async def test_an_id_that_nobody_can_have_is_refused_where_it_is_typed(portals):
         await user.sees("Caneta", "Quitanda · ana")
 
 
+async def test_of_a_paste_of_several_lines_the_first_is_taken_and_that_is_said(portals):
+    async with customer(portals, "") as user:
+        await user.sees("Customer id")
+        await user.paste("ana\nbia\n")
+        await user.sees("Customer id: one line. Of what you pasted only the first line was taken.", "\nana")
+        await user.press("enter")
+        await user.sees("Caneta", "Quitanda · ana")
+
+
+async def test_a_paste_that_is_longer_than_its_field_says_so_in_a_small_window_too(portals):
+    """It was dropped, and only a bell rang."""
+    async with staff(portals, size=(40, 10), language=Language.PORTUGUESE) as rui:
+        await rui.press("4", "n")
+        await rui.sees("Código do cliente*")
+        await rui.paste(PASTED)
+        await rui.sees("no máximo 64", "ficou de fora")
+        await rui.type("bia")
+        await rui.sees("\nbia")
+
+
 async def test_a_paste_where_nothing_is_typed_does_nothing(portals):
     async with customer(portals) as ana:
         await ana.paste("q\np\n\n\x03")
@@ -100,7 +123,7 @@ async def test_no_sign_that_commands_the_terminal_is_shown_in_a_field(portals, s
 @pytest.mark.parametrize("size", [(80, 24), (40, 10)], ids=str)
 async def test_names_with_signs_of_any_width_keep_the_columns_in_their_places(portals, size, name):
     portals.does(CreateProduct("zz", name, price=123_456, quantity=7))
-    portals.does(CreateOrder("ana", "o1", 1_700_000_000_000, (ItemQuantity("zz", 2),)), "ana")
+    portals.order(("zz", 2))
     async with customer(portals, size=size) as ana:
         await ana.sees("R$1,234.56")
         rows = [line for line in shown(ana) if "R$" in line]
@@ -140,10 +163,7 @@ async def test_a_window_that_is_too_small_for_anything_ends_nothing(portals, siz
 
 
 async def test_a_dialog_is_whole_again_after_the_window_was_small(portals):
-    portals.does(CreateOrder("ana", "o1", 1_700_000_000_000, (ItemQuantity("caneta", 2),)), "ana")
-    async with customer(portals) as ana:
-        await ana.press("2")
-        await ana.sees("State: open")
+    async with customer_at_order(portals) as ana:
         await ana.press("p")
         await ana.sees("Place the order for R$5.00?")
         await ana.pilot.resize_terminal(40, 10)
@@ -156,10 +176,7 @@ async def test_a_dialog_is_whole_again_after_the_window_was_small(portals):
 
 async def test_no_key_leaves_a_change_that_is_being_sent(portals):
     """The list of keys could be opened over it, and from there a first screen: nobody heard what became of it."""
-    portals.does(CreateOrder("ana", "o1", 1_700_000_000_000, (ItemQuantity("caneta", 2),)), "ana")
-    async with customer(portals) as ana:
-        await ana.press("2")
-        await ana.sees("State: open")
+    async with customer_at_order(portals) as ana:
         await ana.press("p")
         await ana.sees("Place the order")
         portals.cluster.hold()
@@ -175,10 +192,7 @@ async def test_no_key_leaves_a_change_that_is_being_sent(portals):
 
 
 async def test_the_keys_of_a_question_can_be_listed_and_lead_nowhere_else(portals):
-    portals.does(CreateOrder("ana", "o1", 1_700_000_000_000, (ItemQuantity("caneta", 2),)), "ana")
-    async with customer(portals) as ana:
-        await ana.press("2")
-        await ana.sees("State: open")
+    async with customer_at_order(portals) as ana:
         await ana.press("p")
         await ana.sees("Place the order")
         await ana.press("question_mark")
@@ -191,10 +205,7 @@ async def test_the_keys_of_a_question_can_be_listed_and_lead_nowhere_else(portal
 
 async def test_a_question_that_comes_after_somebody_has_gone_elsewhere_is_not_asked(portals):
     """Enter, meant for the list of products, placed the order."""
-    portals.does(CreateOrder("ana", "o1", 1_700_000_000_000, (ItemQuantity("caneta", 2),)), "ana")
-    async with customer(portals) as ana:
-        await ana.press("2")
-        await ana.sees("State: open")
+    async with customer_at_order(portals) as ana:
         portals.cluster.hold()
         await ana.press("r", "p", "1")
         await ana.until(lambda: portals.cluster.waiting > 0, "a read")

@@ -3,7 +3,7 @@
 import pytest
 from terminal_shop import customer, staff
 
-from quitanda.domain.commands import AdjustStock, CreateOrder, ItemQuantity, PlaceOrder
+from quitanda.domain.commands import AdjustStock, PlaceOrder
 from quitanda_clients.i18n.languages import Language
 
 pytestmark = pytest.mark.slow
@@ -35,7 +35,7 @@ async def gone_to(user, keys):
 
 @pytest.mark.parametrize(("program", "keys"), SCREENS)
 async def test_a_screen_says_that_no_portal_answers_keeps_what_it_shows_and_goes_on_by_itself(portals, program, keys):
-    portals.does(CreateOrder("ana", "o1", 1_700_000_000_000, (ItemQuantity("caneta", 2),)), "ana")
+    portals.order()
     async with program(portals) as user:
         await gone_to(user, keys)
         screen = user.app.screen
@@ -65,7 +65,7 @@ async def test_who_begins_while_no_portal_answers_sees_the_shop_as_soon_as_one_d
 
 
 async def test_a_dialog_survives_portals_that_die_and_come_back(portals):
-    portals.does(CreateOrder("ana", "o1", 1_700_000_000_000, (ItemQuantity("caneta", 2),)), "ana")
+    portals.order()
     portals.does(PlaceOrder("ana", "o1"), "ana")
     async with staff(portals) as rui:
         await gone_to(rui, "2 enter")

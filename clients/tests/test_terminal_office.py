@@ -6,9 +6,7 @@ from terminal_shop import staff
 from quitanda.domain.commands import (
     AdjustStock,
     CreateCustomer,
-    CreateOrder,
     FulfilOrder,
-    ItemQuantity,
     PlaceOrder,
     UpdateProduct,
 )
@@ -18,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 def order_in(portals, state):
-    portals.does(CreateOrder("ana", "o1", 1_700_000_000_000, (ItemQuantity("caneta", 2),)), "ana")
+    portals.order()
     if state in {OrderState.PLACED, OrderState.FULFILLED}:
         portals.does(PlaceOrder("ana", "o1"), "ana")
     if state is OrderState.FULFILLED:

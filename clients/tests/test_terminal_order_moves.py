@@ -3,7 +3,7 @@
 import pytest
 from terminal_shop import staff
 
-from quitanda.domain.commands import CreateOrder, FulfilOrder, ItemQuantity, PlaceOrder, UpdateProduct
+from quitanda.domain.commands import FulfilOrder, PlaceOrder, UpdateProduct
 from quitanda_clients.i18n.languages import Language
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("language", list(Language))]
@@ -31,7 +31,7 @@ def says(language):
 
 
 def ordered(portals, *moves):
-    portals.does(CreateOrder("ana", "o1", 1_700_000_000_000, (ItemQuantity("caneta", 3),)), "ana")
+    portals.order(("caneta", 3))
     for move in moves:
         portals.does(move, "ana" if isinstance(move, PlaceOrder) else "")
 

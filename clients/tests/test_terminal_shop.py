@@ -3,7 +3,7 @@
 import pytest
 from terminal_shop import customer
 
-from quitanda.domain.commands import AdjustStock, CreateOrder, CreateProduct, ItemQuantity, SetOrderItems
+from quitanda.domain.commands import AdjustStock, CreateProduct, ItemQuantity, SetOrderItems
 from quitanda.domain.model import OrderState
 
 pytestmark = pytest.mark.slow
@@ -90,8 +90,7 @@ async def test_an_order_is_begun_changed_placed_and_listed(portals):
 
 
 async def test_a_line_is_taken_out_and_a_cancelled_order_gives_its_units_back(portals):
-    items = (ItemQuantity("caneta", 2), ItemQuantity("lapis", 1))
-    portals.does(CreateOrder("ana", "o1", 1_700_000_000_000, items), "ana")
+    portals.order(("caneta", 2), ("lapis", 1))
     async with customer(portals) as ana:
         await ana.press("2")
         await ana.sees("Caneta", "Lápis")
@@ -164,7 +163,7 @@ async def test_an_unknown_change_says_so_and_can_be_repeated_later(portals):
 
 
 async def test_a_change_by_another_is_shown_and_not_overwritten(portals):
-    portals.does(CreateOrder("ana", "o1", 1_700_000_000_000, (ItemQuantity("caneta", 2),)), "ana")
+    portals.order()
     async with customer(portals) as ana:
         await ana.press("2")
         await ana.sees("R$5.00")
@@ -184,7 +183,7 @@ async def test_a_change_by_another_is_shown_and_not_overwritten(portals):
 
 
 async def test_orders_are_shown_by_their_state(portals):
-    portals.does(CreateOrder("ana", "o1", 1_700_000_000_000, (ItemQuantity("caneta", 2),)), "ana")
+    portals.order()
     async with customer(portals) as ana:
         await ana.press("3")
         await ana.sees("o1", "Orders")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
-from terminal_screens import PROGRAMS, SIZES, file_of, screens
+from terminal_screens import PICTURE, PROGRAMS, SIZES, file_of, picture, screens
 from terminal_shop import customer, portals_in_memory, staff, texts
 
 import quitanda_clients
@@ -56,6 +56,11 @@ async def test_the_main_screens_look_as_they_did_and_speak_one_language(program,
         assert text == file_of(program, name, language, size).read_text(), name
         assert words.findall(text.replace(SAID_BY_THE_SYSTEM, "")) == [], name
         assert all(len(line) <= size[0] for line in text.splitlines()), name
+
+
+async def test_the_picture_of_the_shop_shows_it_as_it_is():
+    """It showed an old layout: nothing had told that it was to be made anew."""
+    assert await picture() == PICTURE.read_text()
 
 
 async def test_a_window_can_change_its_size_at_any_moment():

@@ -16,17 +16,21 @@ from quitanda.errors import QuitandaError
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
 from quitanda_clients.portal_client import PortalClient
+from quitanda_clients.request_ids import new_request_id
 from quitanda_clients.terminal.ascii_filter import AsciiFilter
-from quitanda_clients.terminal.change_view import ChangeView, TerminalChange, UnknownChange
+from quitanda_clients.terminal.change_view import ChangeView, FailedStep, TerminalChange, UnknownChange
 from quitanda_clients.terminal.driver import TerminalDriver
 from quitanda_clients.terminal.feed import TerminalFeed
 from quitanda_clients.terminal.safe_filter import SafeFilter
+from quitanda_clients.terminal.steps import Step, StepQueue
 from quitanda_clients.terminal.style import STYLE
 from quitanda_clients.terminal.texts import TerminalTexts
 from quitanda_clients.terminal.view import KeysView, TerminalView
 
 STATE_SECONDS: Final = 1.0
 """How often the age of what is shown is written."""
+
+DROPPED_STEPS: Final = N_("The keys that you pressed after it do not count.")
 
 
 class QuitandaTerminal(App[int]):
@@ -40,7 +44,7 @@ class QuitandaTerminal(App[int]):
     BINDINGS: ClassVar = [
         Binding("ctrl+c", f"leave({exit_codes.INTERRUPTED})", show=False, priority=True),
         Binding("ctrl+q", "leave(0)", show=False, priority=True),
-        Binding("q", "leave(0)", N_("Quit")),
+        Binding("q", "finish", N_("Quit")),
         Binding("u", "unknown", N_("Unknown change")),
         Binding("question_mark", "list_keys", N_("Keys")),
     ]
@@ -58,6 +62,9 @@ class QuitandaTerminal(App[int]):
             *([AsciiFilter()] if ascii_alone else []),
             *([NoColor()] if colourless else []),
         ]
+        self._steps = StepQueue()
+        self._stepping: Worker[None] | None = None
+        self._sent_step: UnknownChange | None = None
         self._feed: TerminalFeed | None = None
         self._following: Worker[None] | None = None
         self._lost = False
@@ -113,7 +120,7 @@ class QuitandaTerminal(App[int]):
         """Offer what is possible now."""
         match action:
             case "unknown":
-                return bool(self.unknown) and not self._changes
+                return bool(self.unknown) and not self._changes and not self._is_stepping
             case "first_screen":
                 return bool(self._views) and not self._changes
             case "list_keys":
@@ -123,10 +130,17 @@ class QuitandaTerminal(App[int]):
 
     def action_leave(self, code: int) -> None:
         """End the program; what was being sent may or may not be done."""
-        for view in self._changes:
-            if view.undecided is not None:
-                self.keep_unknown(view.undecided)
+        for undecided in (*[view.undecided for view in self._changes], self._sent_step):
+            if undecided is not None:
+                self.keep_unknown(undecided)
         self.exit(code)
+
+    def action_finish(self) -> None:
+        """End the program when the steps are made that were asked for before; not where one of them failed."""
+        if self._is_stepping:
+            self._finish_after_steps()
+        else:
+            self.action_leave(exit_codes.DONE)
 
     def action_list_keys(self) -> None:
         """Show all keys of this screen."""
@@ -148,42 +162,100 @@ class QuitandaTerminal(App[int]):
         change: TerminalChange,
         then: Callable[[], object] | None = None,
         *,
-        at_once: bool = False,
         unknown: UnknownChange | None = None,
     ) -> None:
         """Ask for a change, and say on the screen below that it was made; `then` is called before that."""
 
         def made(notice: str | None) -> None:
-            if notice is None:
-                return
-            if then is not None:
+            if notice is not None and then is not None:
                 then()
-            view = self._views[-1]
-            view.say(notice)
-            view.load()
+            self._say_made(notice)
 
-        self.push_screen(ChangeView(change, at_once=at_once, unknown=unknown), made)
+        self.push_screen(ChangeView(change, unknown=unknown), made)
 
     @work(exclusive=True, group="prepare")
     async def prepare_change(
         self,
         prepared: Callable[[], Awaitable[TerminalChange | None]],
         then: Callable[[], object] | None = None,
-        *,
-        at_once: bool = False,
     ) -> None:
-        """Make a change that needs something of the shop first; None: there is nothing to change.
+        """Ask for a change that needs something of the shop first; None: there is nothing to change.
 
-        A person who has gone to another screen meanwhile is asked nothing: a key for that screen would be her answer.
+        The steps that were asked for before are made first. A person who has gone to another screen meanwhile is asked
+        nothing: a key for that screen would be her answer.
         """
         view = self._views[-1]
+        await self._steps_made()
         try:
             change = await prepared()
         except QuitandaError as error:
             view.say(self.texts.explain(error).text)
             return
         if change is not None and view.is_current:
-            self.make_change(change, then, at_once=at_once)
+            self.make_change(change, then)
+
+    def take_step(self, step: Step) -> None:
+        """Make a change without a question, after those that were asked for before.
+
+        It is made wherever the person goes meanwhile. Where it fails, that is shown, and the steps after it are
+        dropped.
+        """
+        self._steps.add(step)
+        if not self._is_stepping:
+            self._stepping = self._make_steps()
+
+    @property
+    def _is_stepping(self) -> bool:
+        return self._stepping is not None and not self._stepping.is_finished
+
+    async def _steps_made(self) -> None:
+        while self._stepping is not None and not self._stepping.is_finished:
+            with suppress(WorkerError):
+                await self._stepping.wait()
+
+    @work(exclusive=True, group="leave")
+    async def _finish_after_steps(self) -> None:
+        await self._steps_made()
+        if not self._changes:
+            self.action_leave(exit_codes.DONE)
+
+    @work(group="steps")
+    async def _make_steps(self) -> None:
+        while (step := self._steps.begin()) is not None:
+            try:
+                change = await step.prepare(step.by)
+            except QuitandaError as error:
+                self._views[-1].say("\n".join([self.texts.explain(error).text, *self._drop_steps()]))
+                return
+            if change is not None and not await self._made_at_once(change):
+                return
+
+    async def _made_at_once(self, change: TerminalChange) -> bool:
+        """Send a change; where it failed, show what was sent and why."""
+        sent = self._sent_step = UnknownChange(change, change.values, new_request_id())
+        self._views[-1].say(self.texts.gettext("Sending …"))
+        try:
+            notice = await change.send(sent.values, sent.request_id)
+        except QuitandaError as error:
+            failed = FailedStep(sent, error, self._drop_steps())
+            self._views[-1].say("")
+            self.push_screen(ChangeView(change, failed=failed), self._say_made)
+            return False
+        else:
+            self._say_made(notice)
+            return True
+        finally:
+            self._sent_step = None
+
+    def _drop_steps(self) -> list[str]:
+        """Drop the steps that were not begun; say so if there are any."""
+        return [self.texts.gettext(DROPPED_STEPS)] if self._steps.drop() else []
+
+    def _say_made(self, notice: str | None) -> None:
+        if notice is not None:
+            view = self._views[-1]
+            view.say(notice)
+            view.load()
 
     def keep_unknown(self, unknown: UnknownChange) -> None:
         """Remember a change that may or may not have been made."""

@@ -4,7 +4,7 @@ The change has a request id. While nobody knows whether it was made, it can only
 same values, so it takes effect at most once.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
@@ -28,6 +28,7 @@ from quitanda_clients.form_fields import (
 )
 from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
 from quitanda_clients.request_ids import new_request_id
+from quitanda_clients.terminal.text_line import TextLine
 from quitanda_clients.terminal.texts import one_line
 from quitanda_clients.terminal.view import TerminalView
 
@@ -63,6 +64,15 @@ class UnknownChange:
     request_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class FailedStep:
+    """What was sent without a question, why it failed, and what else there is to say."""
+
+    sent: UnknownChange
+    error: QuitandaError
+    beside: Sequence[str]
+
+
 class TickBox(Checkbox):
     """A box whose sign says whether it is ticked: where there are no colours, nothing else would."""
 
@@ -90,15 +100,18 @@ class ChangeView(TerminalView):
         Binding("ctrl+r", "repeat", N_("Repeat"), priority=True),
     ]
 
-    def __init__(self, change: TerminalChange, *, at_once: bool = False, unknown: UnknownChange | None = None) -> None:
+    def __init__(
+        self, change: TerminalChange, *, unknown: UnknownChange | None = None, failed: FailedStep | None = None
+    ) -> None:
         super().__init__()
         self._change = change
-        self._at_once = at_once
+        self._failed_step = failed
         known = {each.name: each for each in describe(change.command)} if change.command else {}
         self._fields = [known[name] for name in change.fields]
         self.unknown = unknown
         """What was sent, and may or may not have been done."""
-        self._request_id = unknown.request_id if unknown else new_request_id()
+        sent = failed.sent if failed else unknown
+        self._request_id = sent.request_id if sent else new_request_id()
         self._sending: UnknownChange | None = None
 
     @property
@@ -115,6 +128,10 @@ class ChangeView(TerminalView):
         """Name the change."""
         return one_line(self._change.title)
 
+    def named_keys(self) -> dict[str, str]:
+        """Name the key that leads from field to field."""
+        return {"tab": N_("Next field")} if len(self._fields) > 1 else {}
+
     def body(self) -> Iterator[Widget]:
         """Show the question and the fields."""
         question = Static(self._change.detail, id="question", markup=False)
@@ -125,8 +142,9 @@ class ChangeView(TerminalView):
         """Begin in the first field."""
         if self.unknown is not None:
             self._show_unknown()
-        elif self._at_once:
-            self._carry_out(self._change.values)
+        elif self._failed_step is not None:
+            step = self._failed_step
+            self.run_worker(self._failed(step.error, step.sent, step.beside), group="send")
         elif self._fields:
             self._widget(self._fields[0].name).focus()
 
@@ -189,18 +207,18 @@ class ChangeView(TerminalView):
             self.terminal.forget_unknown(self._request_id)
             self.dismiss(notice)
 
-    async def _failed(self, error: QuitandaError, sent: UnknownChange) -> None:
+    async def _failed(self, error: QuitandaError, sent: UnknownChange, beside: Sequence[str] = ()) -> None:
         told = self.texts.explain(error)
         if not told.definite:
             self.unknown = sent
-            self._show_unknown()
+            self._show_unknown(beside)
             return
         self.terminal.forget_unknown(self._request_id)
         self.unknown, self._request_id = None, new_request_id()
         self._enable(on=True)
-        self._explain(error)
+        self._explain(error, beside)
         if told.reason == Reason.VERSION_MISMATCH:
-            await self._read_again(told.text)
+            await self._read_again("\n".join([told.text, *beside]))
 
     async def _read_again(self, text: str) -> None:
         """Show how it is now; what was typed stays."""
@@ -221,16 +239,16 @@ class ChangeView(TerminalView):
         question.update(fresh.detail)
         self.say("\n".join([text, *([self.texts.gettext("It is now:"), *now] if now else [])]))
 
-    def _explain(self, error: QuitandaError) -> None:
+    def _explain(self, error: QuitandaError, beside: Sequence[str] = ()) -> None:
         told = self.texts.explain(error)
-        self.say(told.text)
+        self.say("\n".join([told.text, *beside]))
         names = [each.name for each in self._fields]
         if names:
             self._widget(told.field if told.field in names else names[0]).focus()
 
-    def _show_unknown(self) -> None:
+    def _show_unknown(self, beside: Sequence[str] = ()) -> None:
         self._enable(on=False)
-        self.say(self.texts.explain(OutcomeUnknown("interrupted")).text)
+        self.say("\n".join([self.texts.explain(OutcomeUnknown("interrupted")).text, *beside]))
         self.refresh_bindings()
 
     def _enable(self, *, on: bool) -> None:
@@ -270,6 +288,6 @@ class ChangeView(TerminalView):
         if is_free_text(each):
             yield TextArea(written, id=at, compact=True, tab_behavior="focus")
         else:
-            yield Input(written, id=at, compact=True, max_length=length_max(each) or 0)
+            yield TextLine(label, written, identity=at, limit=length_max(each) or 0)
         if hint:
             yield Static(hint, markup=False, classes="hint")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 KEY_NAMES: Final = {
     "enter": N_("Enter"),
+    "tab": "Tab",
     "escape": "Esc",
     "plus": "+",
     "minus": "-",

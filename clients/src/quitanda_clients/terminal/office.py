@@ -209,9 +209,13 @@ class OfficeOrderView(OfficeView, OrderView):
         """Set until when it is held."""
         self.ask(lambda: self._moves.deadline(self.order) if self.order is not None else None)
 
+    def enter_text(self) -> str:
+        """Name what Enter does with a line; of an order that is over, nothing."""
+        return N_("Units") if self.check_action("cancel", ()) or self.check_action("take_back", ()) else ""
+
     def open_row(self, row: OrderItem) -> None:
         """Ask how many units of a line are cancelled, or came back; of an order that allows neither, nothing."""
-        if self.check_action("cancel", ()) or self.check_action("take_back", ()):
+        if self.enter_text():
             self.ask(lambda: self._moves.units(self.order, row.product_id) if self.order is not None else None)
 
     def action_history(self) -> None:

@@ -17,6 +17,7 @@ from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
 from quitanda_clients.paging import from_one_snapshot
 from quitanda_clients.terminal.fetched_view import FetchedView
 from quitanda_clients.terminal.rows import RowColumn, fitting, line
+from quitanda_clients.terminal.text_line import TextLine
 
 PAGE_SIZE: Final = 100
 
@@ -52,7 +53,8 @@ class RowsView(FetchedView):
     def body(self) -> Iterator[Widget]:
         """Give the head, the search, the names of the columns and the rows."""
         yield Static(id="head", markup=False)
-        yield Input(id="search", compact=True, placeholder=self.texts.gettext("Search"))
+        search = self.texts.gettext("Search")
+        yield TextLine(search, identity="search", placeholder=search)
         yield Static(id="columns", markup=False)
         yield OptionList(id="rows", markup=False, compact=True)
 
@@ -70,6 +72,18 @@ class RowsView(FetchedView):
 
     def open_row(self, row: Any) -> None:
         """Show more of a row."""
+
+    def enter_text(self) -> str:
+        """Name what Enter does with the row under the cursor; empty: nothing."""
+        return N_("Open")
+
+    def named_keys(self) -> dict[str, str]:
+        """Name what Enter does."""
+        if not self.is_ready:
+            return {}
+        if self.query_one("#search").has_focus:
+            return {"enter": N_("Search")}
+        return {"enter": self.enter_text()} if self.chosen is not None else {}
 
     def take(self, change: WatchedChange) -> bool:  # noqa: ARG002 - for subclasses
         """Show a change in its row; false where the list has to be fetched again."""

@@ -1,6 +1,7 @@
 """quitanda-shop on the whole screen: products, the order that is being filled, and the customer's orders."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, ClassVar, cast
 
 from textual import on
@@ -9,6 +10,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from quitanda.codec.document_filters import DocumentFilter
+from quitanda.domain.limits import ID_LENGTH_MAX
 from quitanda.domain.model import Order, OrderItem, OrderState, Product
 from quitanda.domain.value_checks import check_id
 from quitanda.errors import Rejected
@@ -21,6 +23,8 @@ from quitanda_clients.terminal.orders import STATES, OrderListView, OrderView
 from quitanda_clients.terminal.products import ProductListView, ProductView
 from quitanda_clients.terminal.rows_view import RowsPage
 from quitanda_clients.terminal.shop_changes import ShopChanges, open_order
+from quitanda_clients.terminal.steps import Step
+from quitanda_clients.terminal.text_line import TextLine
 from quitanda_clients.terminal.texts import TerminalTexts, one_line
 from quitanda_clients.terminal.view import TerminalView
 from quitanda_clients.tokens import NoTokenError
@@ -88,10 +92,14 @@ class EntranceView(TerminalView):
         """Name the screen."""
         return self.texts.gettext("Sign in")
 
+    def named_keys(self) -> dict[str, str]:
+        """Name the key that goes on."""
+        return {"enter": N_("Sign in")}
+
     def body(self) -> Iterator[Widget]:
         """Ask for the id."""
         yield Static(self.texts.label("customer_id"), markup=False, classes="label")
-        yield Input(id="customer", compact=True, max_length=64)
+        yield TextLine(self.texts.label("customer_id"), identity="customer", limit=ID_LENGTH_MAX)
         yield Static(
             self.texts.gettext(
                 "The shop gave you this id. A token, where the shop asks for one, is read from QUITANDA_TOKEN or from "
@@ -175,10 +183,14 @@ class ShopProductView(ShopView, ProductView):
 
 
 def _change_quantity(view: ShopView, product: Product | None, step: int | None) -> None:
-    if product is not None:
-        changes = ShopChanges(view.shop, view.texts)
-        view.say("")
-        view.terminal.prepare_change(lambda: changes.quantity(product, step), at_once=step is not None)
+    if product is None:
+        return
+    changes = ShopChanges(view.shop, view.texts)
+    view.say("")
+    if step is None:
+        view.terminal.prepare_change(lambda: changes.quantity(product))
+    else:
+        view.terminal.take_step(Step((product.product_id,), step, partial(changes.quantity, product)))
 
 
 class ShopOrderView(ShopView, OrderView):
@@ -204,15 +216,20 @@ class ShopOrderView(ShopView, OrderView):
             return is_open and (action == "cancel" or bool(self.rows))
         return super().check_action(action, parameters)
 
+    def enter_text(self) -> str:
+        """Name what Enter does with a line of an open order."""
+        return N_("Quantity") if self.check_action("add", ()) else ""
+
     def open_row(self, row: OrderItem) -> None:
         """Ask for how many units of a line there shall be."""
-        self.ask(lambda: self._line_of(row.product_id, None))
+        self.ask(lambda: self._line_of(row.product_id))
 
     def action_add(self, step: int) -> None:
         """Change the units of the line under the cursor."""
         if self.chosen is not None:
-            product_id = self.chosen.product_id
-            self.ask(lambda: self._line_of(product_id, step), at_once=True)
+            line = (self.order_id, self.chosen.product_id)
+            self.say("")
+            self.terminal.take_step(Step(line, step, partial(self._changes.line_step, *line)))
 
     def action_place(self) -> None:
         """Ask whether to place the order."""
@@ -229,12 +246,11 @@ class ShopOrderView(ShopView, OrderView):
     def _move(self, make: Callable[[Order, Any], TerminalChange]) -> TerminalChange | None:
         return None if self.order is None else make(self.order, self._reread(make))
 
-    def _line_of(self, product_id: str, step: int | None) -> TerminalChange | None:
-        """Change the units of a line of the order as it is shown; with a step, by so many more."""
+    def _line_of(self, product_id: str) -> TerminalChange | None:
+        """Change the units of a line of the order as it is shown."""
         if self.order is None or self.order.state != OrderState.OPEN:
             return None
-        held = sum(item.quantity for item in self.order.items if item.product_id == product_id)
-        return self._line(self.order, product_id, None if step is None else max(0, held + step))
+        return self._changes.line(self.order, product_id)
 
     def _reread(self, make: Callable[[Order, Any], TerminalChange]) -> Callable[[], Any]:
         async def again() -> TerminalChange:
@@ -242,16 +258,6 @@ class ShopOrderView(ShopView, OrderView):
             return make(found.document, self._reread(make))
 
         return again
-
-    def _line(self, order: Order, product_id: str, quantity: int | None = None) -> TerminalChange:
-        line = next((item for item in order.items if item.product_id == product_id), None)
-        name, held = (line.name, line.quantity) if line else (product_id, 0)
-
-        async def again() -> TerminalChange:
-            found = await self.shop.get_order(order.order_id, include_closed=True)
-            return self._line(found.document, product_id)
-
-        return self._changes.set_item(order, product_id, name, held if quantity is None else quantity, again)
 
 
 class BasketView(ShopOrderView):

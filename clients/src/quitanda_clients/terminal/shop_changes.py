@@ -51,6 +51,23 @@ class ShopChanges:
         held = sum(item.quantity for item in order.items if item.product_id == product.product_id) if order else 0
         return self.set_item(order, product.product_id, product.name, held, lambda: self._again(product))
 
+    def line(self, order: Order, product_id: str, step: int = 0) -> TerminalChange:
+        """Set the units of a line of an order; begin with so many more than it has."""
+        line = next((item for item in order.items if item.product_id == product_id), None)
+        name, held = (line.name, line.quantity) if line else (product_id, 0)
+
+        async def again() -> TerminalChange:
+            found = await self._client.get_order(order.order_id, include_closed=True)
+            return self.line(found.document, product_id)
+
+        return self.set_item(order, product_id, name, max(0, held + step), again)
+
+    async def line_step(self, order_id: str, product_id: str, step: int) -> TerminalChange | None:
+        """Put so many more units of a line into an order, as it is now; None: none is left to take out."""
+        order = (await self._client.get_order(order_id, include_closed=True)).document
+        held = sum(item.quantity for item in order.items if item.product_id == product_id)
+        return self.line(order, product_id, step) if max(0, held + step) != held else None
+
     def set_item(
         self, order: Order | None, product_id: str, name: str, quantity: int, reread: Any = None
     ) -> TerminalChange:

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import ActiveBinding, Binding
 from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widget import Widget
@@ -58,6 +59,22 @@ class TerminalView(Screen[Any]):
         """Name the screen."""
         raise AssertionError("each screen says it")
 
+    def named_keys(self) -> dict[str, str]:
+        """Name what keys do that belong to the field or the list with the cursor; empty: nothing."""
+        return {}
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """Give the keys that work now, with their names; Enter first, and last what else `named_keys` gives."""
+        active = super().active_bindings
+        named = {
+            key: active[key]._replace(binding=replace(active[key].binding, description=text, show=True))
+            for key, text in self.named_keys().items()
+            if text and key in active
+        }
+        others = {key: each for key, each in active.items() if key not in named}
+        return {key: each for key, each in named.items() if key == "enter"} | others | named
+
     def body(self) -> Iterator[Widget]:
         """Give what stands between title and keys."""
         raise AssertionError("each screen says it")
@@ -100,8 +117,6 @@ class TerminalView(Screen[Any]):
         self,
         change: "Callable[[], TerminalChange | None]",
         then: Callable[[], object] | None = None,
-        *,
-        at_once: bool = False,
     ) -> None:
         """Ask for a change of what is shown, when it is shown as it is now."""
 
@@ -110,7 +125,7 @@ class TerminalView(Screen[Any]):
             return change()
 
         self.say("")
-        self.terminal.prepare_change(prepared, then, at_once=at_once)
+        self.terminal.prepare_change(prepared, then)
 
     def told(self, part: WatchedChanges) -> None:
         """Take what changed in the shop."""

@@ -10,6 +10,7 @@ from terminal_screens import PICTURE, PROGRAMS, SIZES, file_of, picture, screens
 from terminal_shop import customer, portals_in_memory, staff, texts
 
 import quitanda_clients
+from quitanda.domain.commands import UpdateProduct
 from quitanda_clients.i18n import catalogue
 from quitanda_clients.i18n.languages import Language
 from quitanda_clients.terminal.ascii_filter import ascii_text, shows_ascii_alone
@@ -85,6 +86,25 @@ async def test_an_order_can_be_placed_in_a_window_of_40_by_10():
         await ana.sees("State: open")
         await ana.press("p", "enter")
         await ana.sees("Your order is placed.")
+
+
+async def test_what_is_said_is_read_to_its_end_in_a_window_of_40_by_10():
+    """Half of the window was filled, and the rest was cut off without a sign: what somebody else had changed."""
+    async with portals_in_memory() as portals, staff(portals, size=(40, 10)) as rui:
+        await rui.press("enter")
+        await rui.sees("Azul")
+        await rui.press("e")
+        await rui.sees("^S Send")
+        portals.does(UpdateProduct("caneta", name="Lapiseira", price=999, reorder_level=3))
+        await rui.press("enter")
+        await rui.sees("Somebody else has changed this", "F1 shows all")
+        await rui.press("f1")
+        await rui.press("pagedown")
+        await rui.sees("Price: 9.99", "Reorder level: 3")
+        await rui.press("escape")
+        await rui.sees("F1 shows all")
+        await rui.pilot.resize_terminal(80, 24)
+        await rui.sees("Somebody else has changed this", "Price: 9.99", "Reorder level: 3")
 
 
 async def test_a_form_that_is_longer_than_the_window_is_scrolled_to_the_field():

@@ -47,6 +47,7 @@ class QuitandaTerminal(App[int]):
         Binding("q", "finish", N_("Quit")),
         Binding("u", "unknown", N_("Unknown change")),
         Binding("question_mark", "list_keys", N_("Keys")),
+        Binding("f1", "list_keys", show=False),  # also where a question mark is typed into a field
     ]
     FIRST_SCREEN_NAMES: ClassVar[Sequence[str]] = ()
     FIRST_SCREENS: ClassVar[Sequence[Callable[[], TerminalView]]] = ()

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
@@ -40,6 +41,8 @@ class TerminalView(Screen[Any]):
     def __init__(self) -> None:
         super().__init__()
         self._loading: Worker[None] | None = None
+        self.notice = ""
+        """What was done or went wrong, whole."""
         self.revision = 0
         """The revision of what is shown."""
         self.shown_at = 0.0
@@ -152,8 +155,9 @@ class TerminalView(Screen[Any]):
         return without_middle(" · ".join(parts), self.size.width)
 
     def on_resize(self) -> None:
-        """Fit the title."""
+        """Fit the title and the notice."""
         self.show_title()
+        self._show_notice()
 
     def show_state(self) -> None:
         """Write how old what is shown is."""
@@ -162,10 +166,19 @@ class TerminalView(Screen[Any]):
 
     def say(self, text: str) -> None:
         """Say something until something else is said or done; empty: no more."""
-        if self.is_ready:
-            notice = self.query_one("#notice", Static)
-            notice.update(text)
-            notice.display = bool(text)
+        self.notice = text
+        self._show_notice()
+
+    def _show_notice(self) -> None:
+        """Write it in half of the window at most; where it is longer, its end is a key away."""
+        if not self.is_ready:
+            return
+        lines = [line.plain for line in Content(self.notice).wrap(max(1, self.size.width))]
+        if len(lines) > (most := max(1, self.size.height // 2)):
+            lines[most - 1 :] = [self.texts.gettext("… F1 shows all")]
+        notice = self.query_one("#notice", Static)
+        notice.update("\n".join(lines))
+        notice.display = bool(self.notice)
 
     def action_back(self) -> None:
         """Go to the screen before this one; the first ones have none."""
@@ -178,7 +191,7 @@ class TerminalView(Screen[Any]):
 
 
 class KeysView(TerminalView):
-    """All keys of the screen below, one in each line."""
+    """All keys of the screen below, one in each line; before them what it says, which may be too long for it."""
 
     def __init__(self, below: Screen[Any]) -> None:
         super().__init__()
@@ -190,7 +203,9 @@ class KeysView(TerminalView):
 
     def body(self) -> Iterator[Widget]:
         """List the keys."""
-        lines = [f"{name:8}{text}" for name, text in key_texts(self._below.active_bindings, self.texts)]
+        notice = self._below.notice if isinstance(self._below, TerminalView) else ""
+        lines = [notice, ""] if notice else []
+        lines += [f"{name:8}{text}" for name, text in key_texts(self._below.active_bindings, self.texts)]
         leave = self.texts.gettext("Leave at once")
         lines.append(f"{'^C':8}{leave}")
         yield VerticalScroll(Static("\n".join(lines), markup=False), id="detail")

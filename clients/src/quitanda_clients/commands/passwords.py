@@ -6,7 +6,6 @@ from typing import Annotated, Final
 
 import typer
 
-from quitanda.domain.credentials import sign_in_name
 from quitanda.domain.model import Credential
 from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.runs import AdminRun, ShopRun, admin_command, shop_command
@@ -89,7 +88,7 @@ async def remove_of_customer(run: ShopRun, current: CurrentOption = False) -> No
 
 def _say_how_to_sign_in(run: AdminRun | ShopRun, credential: Credential) -> None:
     """Tell the name that belongs to the password: of a credential people see the id first, which is none."""
-    name = printable(sign_in_name(credential))
+    name = printable(credential.customer_id or credential.label.strip(" "))
     if run.as_json or not name:
         return
     if credential.customer_id:

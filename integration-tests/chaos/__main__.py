@@ -87,7 +87,9 @@ def _parse() -> argparse.Namespace:
     defaults = Budget()
     parser = argparse.ArgumentParser(prog="history", description=__doc__)
     parser.add_argument("--tries", type=int, default=defaults.tries, help="operations that the search may try")
-    parser.add_argument("--check-seconds", type=float, default=defaults.seconds, help="that the search may take")
+    parser.add_argument(
+        "--check-seconds", type=float, default=defaults.seconds, help="of processor time for the search"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="let clients work while things break, and judge what they saw")
     run.add_argument("--seed", type=int, default=SystemRandom().getrandbits(SEED_BITS))

@@ -1,5 +1,6 @@
 """The judge of histories against random ones: those that are right pass, one changed answer is found."""
 
+import subprocess
 from dataclasses import replace
 from random import Random
 
@@ -14,7 +15,9 @@ from quitanda_testing.history.checker import check
 from quitanda_testing.history.generators import HistoryGenerator, Size, changed
 from quitanda_testing.history.operations import Listed, as_checked
 from quitanda_testing.history.pending_ops import orphans
-from quitanda_testing.history.search import Budget, SearchResult
+from quitanda_testing.history.search import CLOCK_EVERY, Budget, SearchResult
+
+PROCESSOR_SECONDS = 2.0
 
 
 def many(examples):
@@ -30,6 +33,18 @@ def test_a_budget_that_is_too_small_leaves_it_undecided():
         SearchResult.UNDECIDED,
         SearchResult.LINEARIZABLE,
     }
+
+
+def test_time_in_which_others_have_the_processor_is_not_taken_from_the_budget():
+    history = HistoryGenerator(Random(1), Size(operations=2 * CLOCK_EVERY)).generate()
+    budget = Budget(seconds=PROCESSOR_SECONDS)
+
+    first = check(history, budget)
+    subprocess.run(["sleep", str(PROCESSOR_SECONDS)], check=True)
+    second = check(history, budget)
+
+    assert (first.answer, second.answer) == (SearchResult.LINEARIZABLE, SearchResult.LINEARIZABLE)
+    assert second.tries - first.tries > CLOCK_EVERY
 
 
 @pytest.mark.slow

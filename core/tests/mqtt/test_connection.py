@@ -1,6 +1,7 @@
 """The one keeper of MQTT connections, on a real broker that comes and goes."""
 
 import asyncio
+import gc
 from contextlib import asynccontextmanager
 
 import aiomqtt
@@ -10,6 +11,12 @@ from running_broker import eventually
 
 from quitanda.mqtt.connection import NOT_CONNECTED_YET, ConnectionOptions, MqttConnection
 from quitanda.runtime.addresses import Address
+
+
+ACCEPTED = b"\x20\x02\x00\x00"
+"""How a broker accepts a connection of MQTT 3.1.1."""
+SUBSCRIBED = b"test/in"
+"""The topic of `Kept`, in its request to subscribe."""
 
 
 class Kept:
@@ -105,6 +112,27 @@ async def test_a_message_that_is_published_while_the_connection_ends_leaves_no_e
         await kept.is_disconnected()
 
     assert unexpected == []
+
+
+async def test_a_broker_that_hangs_up_at_the_subscription_leaves_no_error_in_the_event_loop(broker, keep):
+    defects, hung_up = [], []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: defects.append(context))
+
+    async def accept_and_hang_up(reader, writer):
+        await reader.read(1)
+        writer.write(ACCEPTED)
+        await reader.readuntil(SUBSCRIBED)
+        writer.close()
+        hung_up.append(True)
+
+    broker.stop()
+    async with await asyncio.start_server(accept_and_hang_up, broker.host, broker.port):
+        async with keep(broker_timeout=0.2) as kept:
+            await eventually(lambda: len(hung_up) > 2, "three lost connections")
+        assert not any(kept.changes)
+
+    gc.collect()  # the loop is told of a forgotten error when its future is thrown away
+    assert defects == []
 
 
 async def test_a_connection_that_is_given_up_ends_though_the_broker_takes_no_goodbye(broker, keep):

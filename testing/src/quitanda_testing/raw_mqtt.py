@@ -10,6 +10,7 @@ from typing import Any
 
 import aiomqtt
 
+from quitanda.mqtt.connection import BrokerClient
 from quitanda.mqtt.topics import reply_topic, request_topic
 from quitanda.operations import TOKEN_FIELD
 from quitanda.runtime.addresses import parse_address
@@ -92,7 +93,7 @@ def raw_client(cluster: Cluster, user: str) -> aiomqtt.Client:
     address = parse_address(cluster.address(cluster.broker))
     callers = cluster.callers
     tls = callers.tls_of_process(user) if user in cluster.everything else callers.tls_of_customer(user)
-    return aiomqtt.Client(address.host, address.port, protocol=aiomqtt.ProtocolVersion.V311, tls_context=tls)
+    return BrokerClient(address.host, address.port, protocol=aiomqtt.ProtocolVersion.V311, tls_context=tls)
 
 
 def verdict(reply: dict[str, Any]) -> tuple[str, str, str]:

@@ -25,6 +25,7 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import SystemRandom
+from types import TracebackType
 from typing import Any, Final
 
 import aiomqtt
@@ -106,13 +107,27 @@ class _LibraryErrors(logging.Handler):
         self.last = record.getMessage()
 
 
-class _BrokerClient(aiomqtt.Client):
-    """The library's client, which watches for writing only a socket that is still open.
+class BrokerClient(aiomqtt.Client):
+    """The library's client, without two errors that it leaves to the event loop.
 
-    The library asks the event loop to watch the socket in its next round, by the number of its file descriptor. Where
-    the connection ends in between, that number is free, or another socket's: the loop logs an error, or calls this
-    client again and again for a socket that it does not have.
+    The library asks the event loop to watch the socket for writing in its next round, by the number of its file
+    descriptor. Where the connection ends in between, that number is free, or another socket's: the loop logs an error,
+    or calls this client again and again for a socket that it does not have. So this one watches only a socket that is
+    still open.
+
+    Where the connection ends while nobody waits for a message, the library never looks at the reason that it kept, and
+    the loop logs that (`Future exception was never retrieved`). Whoever used the connection has got an error by then.
     """
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Disconnect from the broker."""
+        try:
+            await super().__aexit__(kind, error, trace)
+        finally:
+            if self._disconnected.done() and not self._disconnected.cancelled():
+                self._disconnected.exception()
 
     def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ARG002
         # the library calls it from the thread that connects, too
@@ -216,7 +231,7 @@ class MqttConnection:
     def _new_client(self) -> aiomqtt.Client:
         options = self._options
         self._library_errors.last = ""
-        client = _BrokerClient(
+        client = BrokerClient(
             options.broker.host,
             options.broker.port,
             identifier=options.client_id,

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -26,6 +27,24 @@ def raise_keyboard_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, _end)
+
+
+@contextmanager
+def end_work_without_awaits() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt in a block of a coroutine that awaits nothing and takes long.
+
+    asyncio only cancels the task, which takes effect where the coroutine awaits again: after minutes, or never where
+    the block waits for a pipe. A process that was started to ignore Ctrl-C goes on ignoring it.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

@@ -28,6 +28,18 @@ def shown_progress(total: int | None, *, quiet: bool, doing: str = "", unit: str
         yield _Lines(total, unit)
 
 
+@contextmanager
+def shown_work(doing: str, *, quiet: bool) -> Iterator[None]:
+    """Show on a terminal that the block is at work, where nobody knows how much there is to do."""
+    if quiet or not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+
+    with Console(stderr=True).status(doing, spinner="line"):  # of the spinners one in ASCII
+        yield
+
+
 def _ignore(_done: int) -> None:
     """Show nothing."""
 

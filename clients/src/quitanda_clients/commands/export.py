@@ -1,6 +1,7 @@
 """quitanda-admin export: all customers, products or orders, from one snapshot, in a file."""
 
 import asyncio
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -12,6 +13,7 @@ import typer
 from quitanda.domain.model import Kind
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.command_run import Effect
+from quitanda_clients.cli.interrupts import end_work_without_awaits
 from quitanda_clients.cli.local_errors import LocalReason, local_error, print_json_error, print_local_error
 from quitanda_clients.cli.runs import AdminRun, admin_command
 from quitanda_clients.cli.streams import check_to_write, print_error, reason_of
@@ -24,6 +26,9 @@ from quitanda_clients.i18n.speech import MARKED as N_
 from quitanda_clients.i18n.speech import say
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from quitanda_clients.cli.progress import ProgressCallback
     from quitanda_clients.client import AdminClient
     from quitanda_clients.export.fetched_pages import FetchedPages
     from quitanda_clients.paging import FetchPage
@@ -113,8 +118,12 @@ async def export(
         count, revision = await _export(run, _List(_KINDS[what], *orders), file, options, replace=force)
     except QuitandaError as error:
         return report(error, run.failure_context(), say(AGAIN))
-    except asyncio.CancelledError:  # Ctrl-C
-        _tell_interrupted(as_json=run.as_json)
+    except asyncio.CancelledError:  # Ctrl-C while pages are fetched
+        _tell_interrupted(say("Interrupted. {next_step}", next_step=say(AGAIN)), as_json=run.as_json)
+        raise
+    except KeyboardInterrupt:  # Ctrl-C while the file is written
+        said = say("Interrupted while {file} was written. Give the same command again: it begins anew.", file=file)
+        _tell_interrupted(said, as_json=run.as_json)
         raise
     except (OSError, PagesFileError) as error:
         message = say("{file} was not written: {problem}", file=file, problem=reason_of(error))
@@ -161,15 +170,19 @@ async def _export(
     kept = file.with_name(f".{file.name}.pages") if is_plain(file) else None
     with FetchedPages(wanted.kind, kept) as fetched:
         await _fetch(run, wanted, fetched)
-        with destination(file, replace=replace) as written:
-            write_export(written.file, wanted.kind, fetched.documents, options)
-            written.keep()
-        fetched.remove()
+        try:
+            with ExitStack() as opened:
+                with end_work_without_awaits():
+                    written = opened.enter_context(destination(file, replace=replace))
+                    done = opened.enter_context(_shown(run, wanted, fetched.count, say("writing")))
+                    write_export(written.file, wanted.kind, fetched.documents, options, done)
+                written.keep()
+        finally:
+            fetched.remove()  # no later export goes on from pages that are complete
         return fetched.count, fetched.revision
 
 
 async def _fetch(run: AdminRun, wanted: _List, fetched: "FetchedPages") -> None:
-    from quitanda_clients.cli.progress import shown_progress  # noqa: PLC0415
     from quitanda_clients.export.fetched_pages import fetch_rest  # noqa: PLC0415
 
     if fetched.count and not run.as_json:
@@ -181,16 +194,21 @@ async def _fetch(run: AdminRun, wanted: _List, fetched: "FetchedPages") -> None:
         )
     async with run.client() as client:
         expected = await wanted.count(client)
-        with shown_progress(expected, quiet=run.as_json, doing=say("exporting"), unit=wanted.kind.value) as done:
+        with _shown(run, wanted, expected, say("exporting")) as done:
             await fetch_rest(wanted.fetch(client), fetched, done)
 
 
-def _interrupted() -> str:
-    return say("Interrupted. {next_step}", next_step=say(AGAIN))
+def _shown(
+    run: AdminRun, wanted: _List, expected: int | None, doing: str
+) -> "AbstractContextManager[ProgressCallback]":
+    """Show the progress of one of the two parts of an export: first all pages are fetched, then they are written."""
+    from quitanda_clients.cli.progress import shown_progress  # noqa: PLC0415 - `--help` does not need it
+
+    return shown_progress(expected, quiet=run.as_json, doing=doing, unit=wanted.kind.value)
 
 
-def _tell_interrupted(*, as_json: bool) -> None:
+def _tell_interrupted(said: str, *, as_json: bool) -> None:
     if as_json:
-        print_json_error(local_error(LocalReason.INTERRUPTED, _interrupted()))
+        print_json_error(local_error(LocalReason.INTERRUPTED, said))
     else:
-        print_error(_interrupted())
+        print_error(said)

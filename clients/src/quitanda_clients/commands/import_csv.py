@@ -14,15 +14,17 @@ from quitanda.error_status import describe
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.exception_texts import exception_text
 from quitanda_clients.cli.failures import report
+from quitanda_clients.cli.interrupts import end_work_without_awaits
 from quitanda_clients.cli.local_errors import LocalReason, local_error, print_json_error, print_local_error
-from quitanda_clients.cli.progress import shown_progress
+from quitanda_clients.cli.progress import shown_progress, shown_work
 from quitanda_clients.cli.runs import AdminRun
 from quitanda_clients.cli.streams import AnswerNotWritten, open_to_read, print_error, reason_of
 from quitanda_clients.cli.wording import counted
+from quitanda_clients.client import AdminClient
 from quitanda_clients.csv_import.checked_file import CheckedFile, check_file
 from quitanda_clients.csv_import.csv_file import FILE_BYTES_MAX
 from quitanda_clients.csv_import.dry_run import count_results, predict
-from quitanda_clients.csv_import.existing import find_missing, read_existing
+from quitanda_clients.csv_import.existing import ExistingDocuments, find_missing, read_existing
 from quitanda_clients.csv_import.importer import Importer, ImportResult
 from quitanda_clients.csv_import.options import ImportOptions
 from quitanda_clients.csv_import.rows import CsvSchema
@@ -42,7 +44,7 @@ AGAIN: Final = N_("Give the same command again to go on: nothing is done twice."
 
 async def import_file(run: AdminRun, schema: CsvSchema, options: ImportOptions) -> int:
     """Import one file; returns the exit code."""
-    checked = check_file(_content(options.file), schema, options)
+    checked = _checked(run, schema, options)
     if checked.read_as is not None and not run.as_json:
         print_error(f"{options.file}: {checked.read_as.line()}")
     if checked.problems:
@@ -65,6 +67,25 @@ async def import_file(run: AdminRun, schema: CsvSchema, options: ImportOptions) 
     if result.failure is not None:
         return report(result.failure, run.failure_context(), say(AGAIN))
     return exit_codes.REFUSED if result.refused or result.changed_since or checked.problems else exit_codes.DONE
+
+
+def _checked(run: AdminRun, schema: CsvSchema, options: ImportOptions) -> CheckedFile:
+    """Read and check the file: seconds for a large one, and for ever for a pipe that stays empty."""
+    try:
+        with end_work_without_awaits():
+            content = _content(options.file)
+            with shown_work(say("checking the file"), quiet=run.as_json):
+                return check_file(content, schema, options)
+    except KeyboardInterrupt:
+        _tell_interrupted(run)
+        raise
+
+
+async def _read_existing(
+    run: AdminRun, client: AdminClient, schema: CsvSchema, checked: CheckedFile
+) -> ExistingDocuments:
+    with shown_work(say("comparing the file with the shop"), quiet=run.as_json):
+        return await read_existing(client, schema, checked.valid_rows)
 
 
 def _warn_of_stock(file: Path, checked: CheckedFile) -> None:
@@ -104,7 +125,7 @@ def _content(file: Path) -> bytes:
 async def _predict(run: AdminRun, schema: CsvSchema, options: ImportOptions, checked: CheckedFile) -> int:
     """Show what an import would do, with its summary and its exit code."""
     async with run.client() as client:
-        existing = await read_existing(client, schema, checked.valid_rows)
+        existing = await _read_existing(run, client, schema, checked)
         if schema.kind is Kind.ORDER:
             existing = replace(existing, missing=await find_missing(client, checked.valid_rows))
     predicted = list(predict(schema, checked.valid_rows, existing, update=options.update))
@@ -131,14 +152,11 @@ async def _send(
     async with run.client() as client:
         importer = Importer(client, schema, options, tokens)
         try:
-            existing = await read_existing(client, schema, checked.valid_rows)
+            existing = await _read_existing(run, client, schema, checked)
             with shown_progress(len(checked.valid_rows), quiet=run.as_json) as progress:
                 result = await importer.run(checked.valid_rows, existing, progress)
         except asyncio.CancelledError:  # Ctrl-C
-            if run.as_json:
-                print_json_error(local_error(LocalReason.INTERRUPTED, _interrupted()))
-            else:
-                print_error(_interrupted())
+            _tell_interrupted(run)
             with suppress(AnswerNotWritten):  # the message above already says how it ended
                 _report_result(run, options.file, importer.result, checked)
             raise
@@ -186,8 +204,12 @@ def _list_problems(run: AdminRun, options: ImportOptions, checked: CheckedFile) 
         )
 
 
-def _interrupted() -> str:
-    return say("Interrupted. {next_step}", next_step=say(AGAIN))
+def _tell_interrupted(run: AdminRun) -> None:
+    said = say("Interrupted. {next_step}", next_step=say(AGAIN))
+    if run.as_json:
+        print_json_error(local_error(LocalReason.INTERRUPTED, said))
+    else:
+        print_error(said)
 
 
 def _print_rest(count: int) -> None:

@@ -5,7 +5,8 @@ The documents are read twice for CSV: the first time for the names of their own 
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Final, TextIO, TypeAlias
 
@@ -31,6 +32,8 @@ Documents: TypeAlias = Callable[[], Iterator[Document]]
 """Yields the documents, as often as it is called."""
 
 _BYTE_ORDER_MARK: Final = "\ufeff"
+_TELL_EVERY: Final = 500
+"""So many documents, about a page, are written between two words on how many there are."""
 
 _ORDER: Final = (
     *(FieldView(name=name, csv=name) for name in ("order_id", "customer_id", "state")),
@@ -47,34 +50,50 @@ _VIEWS: Final[Mapping[Kind, tuple[FieldView, ...]]] = {
 }
 
 
-def write_export(file: BinaryIO, kind: Kind, documents: Documents, options: ExportOptions) -> None:
-    """Write all documents. Raises OSError."""
+def write_export(
+    file: BinaryIO, kind: Kind, documents: Documents, options: ExportOptions, done: Callable[[int], None] | None = None
+) -> None:
+    """Write all documents; call `done` now and then with the number of those that are written. Raises OSError."""
+
+    def counted() -> Iterator[Document]:
+        number = 0
+        for number, document in enumerate(documents(), 1):
+            yield document
+            if done is not None and number % _TELL_EVERY == 0:
+                done(number)
+        if done is not None:
+            done(number)
+
     with _text(file) as text:
         if options.format is FileFormat.JSON_LINES:
-            text.writelines(f"{present_document(document)}\n" for document in documents())
+            text.writelines(f"{present_document(document)}\n" for document in counted())
         else:
-            _write_csv(text, kind, documents, options)
+            own = {name for document in documents() for name in _own_names(document)}
+            _write_csv(text, kind, own, counted(), options)
 
 
 @contextmanager
 def _text(file: BinaryIO) -> Iterator[TextIO]:
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    # Nothing waits in it: after Ctrl-C the rest would wait for a pipe's reader, who may never read on.
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     try:
         yield text
     finally:
-        text.detach()  # which writes the rest, and leaves the file open
+        text.detach()  # which leaves the file open
 
 
-def _write_csv(text: TextIO, kind: Kind, documents: Documents, options: ExportOptions) -> None:
+def _write_csv(
+    text: TextIO, kind: Kind, own: AbstractSet[str], documents: Iterable[Document], options: ExportOptions
+) -> None:
+    """Write the documents, whose own fields have these names."""
     views = _VIEWS[kind]
     known = {each.csv: each for each in views if each.csv}
-    own = {name for document in documents() for name in _own_names(document)} - known.keys()
-    columns = (*csv_columns(views), *sorted(own))
+    columns = (*csv_columns(views), *sorted(own - known.keys()))
     if options.byte_order_mark:
         text.write(_BYTE_ORDER_MARK)
     writer = csv.writer(text, delimiter=options.delimiter)  # lines end with \r\n, as RFC 4180 has it
     writer.writerow(map(as_text, columns))
-    for document in documents():
+    for document in documents:
         for row in _rows(views, document):
             writer.writerow([_cell(row.get(name, ""), known.get(name), options.decimal) for name in columns])
 

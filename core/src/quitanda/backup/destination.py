@@ -4,6 +4,7 @@
 target is meant.
 """
 
+import io
 import os
 import stat
 import sys
@@ -57,7 +58,7 @@ def destination(path: Path, *, replace: bool) -> Destination:
 
 
 class StraightThrough:
-    """Implements `Destination`: what was written is gone at once."""
+    """Implements `Destination`: what was written is gone at once, except for a buffer of a few kilobytes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -65,9 +66,11 @@ class StraightThrough:
     def __enter__(self) -> Self:
         if str(self._path) == STANDARD_OUTPUT:
             sys.stdout.flush()
-            self.file: BinaryIO = os.fdopen(os.dup(1), "wb")
+            descriptor = os.dup(1)
         else:
-            self.file = os.fdopen(os.open(self._path, os.O_WRONLY), "wb")
+            descriptor = os.open(self._path, os.O_WRONLY)
+        self._raw = io.FileIO(descriptor, "wb")
+        self.file: BinaryIO = io.BufferedWriter(self._raw)
         return self
 
     def keep(self) -> None:
@@ -78,6 +81,8 @@ class StraightThrough:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with suppress(OSError):
+            if error is not None:
+                self._raw.close()  # without the rest: it would wait for a reader who may never read on
             self.file.close()
 
 

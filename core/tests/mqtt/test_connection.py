@@ -12,7 +12,6 @@ from running_broker import eventually
 from quitanda.mqtt.connection import NOT_CONNECTED_YET, ConnectionOptions, MqttConnection
 from quitanda.runtime.addresses import Address
 
-
 ACCEPTED = b"\x20\x02\x00\x00"
 """How a broker accepts a connection of MQTT 3.1.1."""
 SUBSCRIBED = b"test/in"

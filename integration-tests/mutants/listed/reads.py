@@ -189,8 +189,8 @@ MUTANTS: Final = (
         "placed-orders-among-the-open-ones",
         "Open orders are the live ones that are not placed.",
         f"{REPLICA}/reads/found_orders.py",
-        "                if unwanted.at(place) != found:\n",
-        "                if True:\n",
+        "if unwanted.at(place) != found and (document",
+        "if (document",
         (f"{TESTS}/test_found_orders.py::test_orders_are_found_by_state_customer_product_and_time",),
     ),
     Mutant(

@@ -162,6 +162,30 @@ def test_each_order_lies_in_exactly_one_of_the_times_that_follow_each_other(repl
     assert [each for query in times for each in search(replica, query)] == search(replica, FindOrders())
 
 
+OTHER_IDS = ["1001", "00000042", "f47ac10b-58cc-4372-a567-0e02b2c3d479", "ffffffff-58cc-7372-a567-0e02b2c3d47", "zebra"]
+"""Ids of orders that were made elsewhere, or by a client that chooses them."""
+
+
+@pytest.mark.parametrize("size", [1, 2, 500])
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_orders_whose_ids_tell_no_time_are_found_by_when_they_were_created(replica, newest_first, size):
+    """Reports and exports of some days left out every order that was imported, or made by a client of the course."""
+    done(replica, *(order(each, "rui", NOON_MS + n, ink=1) for n, each in enumerate(OTHER_IDS)))
+    own = [ANAS_OPEN, ANAS_PLACED, RUIS_FULFILLED, RUIS_RETURNED, ANAS_CANCELLED, ANAS_EXPIRED, RUIS_OPEN]
+
+    for begin in range(-1, 8):
+        for end in range(begin + 1, 9):
+            query = FindOrders(
+                created_from_ms=NOON_MS + begin, created_before_ms=NOON_MS + end, newest_first=newest_first
+            )
+            wanted = {*own[max(begin, 0) : end], *OTHER_IDS[max(begin, 0) : end]}
+            assert search(replica, query, size) == sorted(wanted, reverse=newest_first)
+            of_rui = replace(query, states=("open",), customer_id="rui")
+            assert search(replica, of_rui, size) == modelled(replica, of_rui)
+    assert set(search(replica, FindOrders(created_from_ms=NOON_MS + 4))) == {*own[4:], *OTHER_IDS[4:]}
+    assert set(search(replica, FindOrders(created_before_ms=NOON_MS + 1))) == {own[0], OTHER_IDS[0]}
+
+
 @pytest.mark.parametrize("newest_first", [False, True])
 def test_a_page_looks_for_a_bounded_number_of_keys_and_the_next_one_goes_on(replica, newest_first):
     """Between two of ana's orders there is always one with ink: both lists are walked through, and never meet."""
@@ -203,11 +227,15 @@ def test_no_order_stands_in_an_index_of_another_state(replica):
         assert in_index == sorted(each for each, its_state in found.items() if its_state == state)
 
 
-ORDERS = st.sampled_from([order_id(number) for number in range(6)])
+ORDERS = st.sampled_from([*(order_id(number) for number in range(4)), "1001", "zebra"])
 CUSTOMERS, PRODUCTS = st.sampled_from(["ana", "rui"]), st.sampled_from(["pen", "ink"])
 COMMANDS = st.one_of(
     st.builds(
-        lambda each, buyer, pen, ink: order(each, buyer, pen=pen, ink=ink), ORDERS, CUSTOMERS, *[st.integers(0, 2)] * 2
+        lambda each, buyer, at, pen, ink: order(each, buyer, NOON_MS + at, pen=pen, ink=ink),
+        ORDERS,
+        CUSTOMERS,
+        st.integers(0, 6),
+        *[st.integers(0, 2)] * 2,
     ),
     st.builds(PlaceOrder, CUSTOMERS, ORDERS),
     st.builds(CancelOrder, CUSTOMERS, ORDERS),

@@ -1,6 +1,7 @@
 """What a search for orders finds, by looking at each order: the model that indexes are compared with."""
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from quitanda.codec.queries import FindOrders
 from quitanda.domain.model import Order
@@ -23,5 +24,10 @@ def _is_as_asked(order: Order, query: FindOrders) -> bool:
 
 
 def _made_at_ms(order: Order) -> int:
-    """Read the time in an id that a portal made: the first 48 bits of a UUID version 7 (RFC 9562, section 5.7)."""
-    return int(order.order_id.replace("-", "")[:12], 16)
+    """Read the time in an id as portals make it, a UUID version 7; orders with other ids were made when they say."""
+    try:
+        read = UUID(order.order_id)
+    except ValueError:
+        return order.created_at_ms
+    # its first 48 bits (RFC 9562, section 5.7)
+    return read.int >> 80 if read.version == 7 and str(read) == order.order_id else order.created_at_ms

@@ -68,8 +68,9 @@ class FindOrders:
     """One page of the orders of all customers, live and closed, that are as asked for; empty and 0 ask for nothing.
 
     `states` as in ListDocuments, but without any of them orders in all states are wanted. An order is made at the time
-    that its id names (`portal.ids.IdGenerator.order`): wanted are those that were made at `created_from_ms` or later,
-    and before `created_before_ms`, in milliseconds since 1970-01-01T00:00Z.
+    that its id names (`portal.ids.IdGenerator.order`), and if it has another id, at its `created_at_ms`: wanted are
+    those that were made at `created_from_ms` or later, and before `created_before_ms`, in milliseconds since
+    1970-01-01T00:00Z.
     """
 
     kind: ClassVar = Kind.ORDER

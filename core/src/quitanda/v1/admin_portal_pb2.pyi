@@ -1001,7 +1001,9 @@ class FindOrdersRequest(_message.Message):
     created_from_ms: _builtins.int
     """Only orders that were made at this time or later, and before the other one, in milliseconds since
     1970-01-01T00:00Z; 0: no bound. It is the time in the order's id: created_at_ms, or a later time where a portal's
-    clock was set back. So each order lies in exactly one of several times that follow each other.
+    clock was set back. So each order lies in exactly one of several times that follow each other. Where an order has
+    another id than portals make, because it was imported or its client chose it, it is created_at_ms. (Not found by
+    its time is an order whose id begins with 016f5e67 to 01ff without being a UUID of version 7.)
     """
     created_before_ms: _builtins.int
     newest_first: _builtins.bool

@@ -1,15 +1,21 @@
 """One page of the orders that a search finds, read from a snapshot in the order of ids: that of their making.
 
 Each index of orders has ids in their order. So "in any of these states" is several lists merged, and "of this customer,
-and with this product" is what stands in both lists: each skips ahead to where the other one is. No order is read that
-is not found, and a page looks for KEYS_SOUGHT_MAX keys at most: beyond that it is shorter than asked for, and the list
-goes on from there.
+and with this product" is what stands in both lists: each skips ahead to where the other one is. A page looks for
+KEYS_SOUGHT_MAX keys at most: beyond that it is shorter than asked for, and the list goes on from there.
+
+Of a time, an id that a portal made tells by its place whether it is asked for. Orders that were imported, and those of
+clients that choose their ids, have others: 1001, or any UUID. So a search for a time also reads the orders whose ids
+lie where no portal makes any (`_MADE_FIRST`, `_MADE_LAST`), and looks at when they were created. No other order is read
+that is not found.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Final
 
+from quitanda.codec.documents import decode_document
 from quitanda.domain.model import Kind, OrderState
 from quitanda.domain.order_states import LIVE_STATES
 from quitanda.v1 import replica_pb2 as pb
@@ -29,6 +35,13 @@ _BEHIND_ALL: Final = b"\x7f"
 _MILLISECONDS_DIGITS: Final = 12
 _FIRST_GROUP_DIGITS: Final = 8
 
+_MADE_BY_A_PORTAL: Final = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+"""Ids of portals, UUIDs of version 7 (`portal.ids.uuid7`), which tell when an order was made."""
+
+_MADE_FIRST: Final = b"016f5e66-e800"
+_MADE_LAST: Final = b"02"
+"""Between these places, 2020-01-01 and 2039-09-07, lie the ids that portals make; others are found, too, but slowly."""
+
 
 def read_found_orders(state: StateSnapshot, item: pb.ListItem, start: str | None, size: int) -> PageOfDocuments:
     """Read at most `size` orders that the item asks for, from `start` on; None: from the first.
@@ -36,25 +49,26 @@ def read_found_orders(state: StateSnapshot, item: pb.ListItem, start: str | None
     `next_after` of the page is where the list goes on: the next order, or a place where nothing was found before.
     Raises StateCorrupt.
     """
-    first, bound = _range(item)
+    ranges = _ranges(item)
     with state.cursor() as cursor:
         search = _Search(cursor, newest_first=item.newest_first)
         wanted, unwanted = search.wanted(item), search.unwanted(item)
-        place = first if start is None else start.encode()
+        place = ranges[0][0] if start is None else start.encode()
         documents: list[bytes] = []
         total = 0
         try:
-            while (found := wanted.at(place)) is not None and not search.is_at(found, bound):
-                place = found
-                if unwanted.at(place) != found:
-                    document = _document(state, found)
-                    total += len(document)
-                    if len(documents) == size or (documents and total > PAGE_BYTES_MAX):
-                        return PageOfDocuments(documents, found.decode())
-                    documents.append(document)
-                place = search.behind(found)
+            for first, bound in ranges:
+                place = search.farther(place, first)
+                while (found := wanted.at(place)) is not None and not search.is_at(found, bound):
+                    place = found
+                    if unwanted.at(place) != found and (document := _of_the_time(state, found, item)) is not None:
+                        total += len(document)
+                        if len(documents) == size or (documents and total > PAGE_BYTES_MAX):
+                            return PageOfDocuments(documents, found.decode())
+                        documents.append(document)
+                    place = search.behind(found)
         except _KeysUsedUp as used_up:
-            place = used_up.place
+            place, bound = used_up.place, ranges[-1][1]
             return PageOfDocuments(documents, None if search.is_at(place, bound) else place.decode())
     return PageOfDocuments(documents, None)
 
@@ -109,6 +123,10 @@ class _Search:
     def is_at(self, place: bytes, other: bytes) -> bool:
         """Tell whether a place is not before another."""
         return place <= other if self._newest_first else place >= other
+
+    def farther(self, place: bytes, other: bytes) -> bytes:
+        """Give that one of two places at which the search arrives later."""
+        return place if self.is_at(place, other) else other
 
     def behind(self, order_id: bytes) -> bytes:
         """Give the place behind an id: no id lies between."""
@@ -176,11 +194,35 @@ def _prefixes_of_states(states: Sequence[str]) -> list[bytes]:
     return [keys.DOCUMENTS[Kind.ORDER], *closed]
 
 
-def _range(item: pb.ListItem) -> tuple[bytes, bytes]:
-    """Give the place where the search begins, and the one before which it ends."""
+def _ranges(item: pb.ListItem) -> list[tuple[bytes, bytes]]:
+    """Give the ranges of ids to search, in its direction: where each begins, and the place before which it ends.
+
+    Without a time that is one; else the ids that portals made in that time, and on both sides those that none made.
+    """
     lower = _first_id(item.created_from_ms) if item.created_from_ms else b""
     upper = _first_id(item.created_before_ms) if item.created_before_ms else _BEHIND_ALL
-    return (upper, lower) if item.newest_first else (lower, upper)
+    ranges = [(lower, upper)]
+    if _has_time(item):
+        made = (max(lower, _MADE_FIRST), min(upper, _MADE_LAST))
+        ranges = [(b"", _MADE_FIRST), *([made] if made[0] < made[1] else []), (_MADE_LAST, _BEHIND_ALL)]
+    return [(end, begin) for begin, end in reversed(ranges)] if item.newest_first else ranges
+
+
+def _has_time(item: pb.ListItem) -> bool:
+    return bool(item.created_from_ms or item.created_before_ms)
+
+
+def _of_the_time(state: StateSnapshot, order_id: bytes, item: pb.ListItem) -> bytes | None:
+    """Give the document of an order that stands where it was sought; None if it was made at another time."""
+    document = _document(state, order_id)
+    if not _has_time(item):
+        return document
+    if _MADE_BY_A_PORTAL.fullmatch(order_id):
+        made_at_ms = int(order_id.replace(b"-", b"")[:_MILLISECONDS_DIGITS], 16)
+    else:
+        made_at_ms = decode_document(Kind.ORDER, document).created_at_ms
+    made = item.created_from_ms <= made_at_ms and (not item.created_before_ms or made_at_ms < item.created_before_ms)
+    return document if made else None
 
 
 def _first_id(at_ms: int) -> bytes:

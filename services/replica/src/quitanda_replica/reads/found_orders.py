@@ -13,10 +13,10 @@ that is not found.
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 
 from quitanda.codec.documents import decode_document
-from quitanda.domain.model import Kind, OrderState
+from quitanda.domain.model import Kind, Order, OrderState
 from quitanda.domain.order_states import LIVE_STATES
 from quitanda.v1 import replica_pb2 as pb
 from quitanda_replica.reads.pages import PAGE_BYTES_MAX, PageOfDocuments
@@ -220,7 +220,7 @@ def _of_the_time(state: StateSnapshot, order_id: bytes, item: pb.ListItem) -> by
     if _MADE_BY_A_PORTAL.fullmatch(order_id):
         made_at_ms = int(order_id.replace(b"-", b"")[:_MILLISECONDS_DIGITS], 16)
     else:
-        made_at_ms = decode_document(Kind.ORDER, document).created_at_ms
+        made_at_ms = cast("Order", decode_document(Kind.ORDER, document)).created_at_ms
     made = item.created_from_ms <= made_at_ms and (not item.created_before_ms or made_at_ms < item.created_before_ms)
     return document if made else None
 

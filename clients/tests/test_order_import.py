@@ -82,6 +82,15 @@ async def test_an_import_that_is_repeated_does_nothing_twice(portal, full, tmp_p
     assert (held(full), portal.requests("ImportOrder")) == (before, [])
 
 
+async def test_a_repeated_import_of_orders_does_not_say_that_a_label_imports_them_again(portal, full, tmp_path):
+    file = tmp_path / "orders.jsonl"
+    await admin(portal, "export", "orders", file)
+    done = await admin(portal, "order", "import", file, "--run-label", "again")
+
+    assert "the shop has 6 orders already" in done.stderr
+    assert "--run-label" not in done.stderr
+
+
 async def test_an_order_that_differs_from_the_file_is_refused_and_left_as_it_is(portal, full, tmp_path):
     file = tmp_path / "orders.jsonl"
     await admin(portal, "export", "orders", file)

@@ -158,9 +158,9 @@ async def _send(
         except asyncio.CancelledError:  # Ctrl-C
             _tell_interrupted(run)
             with suppress(AnswerNotWritten):  # the message above already says how it ended
-                _report_result(run, options.file, importer.result, checked)
+                _report_result(run, schema.kind, options.file, importer.result, checked)
             raise
-        _report_result(run, options.file, result, checked)
+        _report_result(run, schema.kind, options.file, result, checked)
         return result
 
 
@@ -217,7 +217,7 @@ def _print_rest(count: int) -> None:
         print_error(say("... and {count} more", count=count - SHOWN_MAX))
 
 
-def _report_result(run: AdminRun, file: Path, result: ImportResult, checked: CheckedFile) -> None:
+def _report_result(run: AdminRun, kind: Kind, file: Path, result: ImportResult, checked: CheckedFile) -> None:
     refused = [(row.line, describe(refused)) for row, refused in result.refused]
     lines = sorted(row.line for row in result.changed_since)
     if not run.as_json:
@@ -232,7 +232,7 @@ def _report_result(run: AdminRun, file: Path, result: ImportResult, checked: Che
                 )
             )
         _print_rest(len(refused))
-        _report_repeated(file, result.already_imported, lines)
+        _report_repeated(file, kind, result.already_imported, lines)
         if result.untold:
             print_error(
                 say(
@@ -259,10 +259,12 @@ def _report_result(run: AdminRun, file: Path, result: ImportResult, checked: Che
     _summarize(run, checked, counts, not_imported, refused_rows=rows, changed_since_lines=lines[:LISTED_MAX])
 
 
-def _report_repeated(file: Path, same: int, changed: Sequence[int]) -> None:
+def _report_repeated(file: Path, kind: Kind, same: int, changed: Sequence[int]) -> None:
     """Say which rows the import left as they are, and how to import them again."""
     again = say("--run-label TEXT imports them again")
-    if same:
+    if same and kind is Kind.ORDER:  # of orders no label imports any again: one that exists is never changed
+        print_error(say("{file}: the shop has {orders} already", file=file, orders=counted(same, "order")))
+    elif same:
         print_error(
             say(
                 "{file}: an earlier run imported {rows} already; {again}",

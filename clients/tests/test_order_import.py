@@ -82,7 +82,8 @@ async def test_an_import_that_is_repeated_does_nothing_twice(portal, full, tmp_p
     assert (held(full), portal.requests("ImportOrder")) == (before, [])
 
 
-async def test_a_repeated_import_of_orders_does_not_say_that_a_label_imports_them_again(portal, full, tmp_path):
+@pytest.mark.usefixtures("full")
+async def test_a_repeated_import_of_orders_does_not_say_that_a_label_imports_them_again(portal, tmp_path):
     file = tmp_path / "orders.jsonl"
     await admin(portal, "export", "orders", file)
     done = await admin(portal, "order", "import", file, "--run-label", "again")

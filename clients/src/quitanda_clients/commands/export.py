@@ -103,9 +103,8 @@ async def export(
     from quitanda_clients.cli.failures import report  # noqa: PLC0415
     from quitanda_clients.export.fetched_pages import PagesFileError  # noqa: PLC0415
 
-    by_name = FileFormat.JSON_LINES if file.suffix.lower() in _JSON_LINES_SUFFIXES else FileFormat.CSV
     options = ExportOptions(
-        format=file_format or by_name,
+        format=file_format or _format_by_name(file),
         delimiter=delimiter or (";" if decimal is DecimalSign.COMMA else ","),
         decimal=decimal,
         byte_order_mark=byte_order_mark,
@@ -118,12 +117,8 @@ async def export(
         count, revision = await _export(run, _List(_KINDS[what], *orders), file, options, replace=force)
     except QuitandaError as error:
         return report(error, run.failure_context(), say(AGAIN))
-    except asyncio.CancelledError:  # Ctrl-C while pages are fetched
-        _tell_interrupted(say("Interrupted. {next_step}", next_step=say(AGAIN)), as_json=run.as_json)
-        raise
-    except KeyboardInterrupt:  # Ctrl-C while the file is written
-        said = say("Interrupted while {file} was written. Give the same command again: it begins anew.", file=file)
-        _tell_interrupted(said, as_json=run.as_json)
+    except (asyncio.CancelledError, KeyboardInterrupt) as interrupt:  # Ctrl-C
+        _tell_interrupted(run, file, while_written=isinstance(interrupt, KeyboardInterrupt))
         raise
     except (OSError, PagesFileError) as error:
         message = say("{file} was not written: {problem}", file=file, problem=reason_of(error))
@@ -131,6 +126,10 @@ async def export(
     if str(file) != STANDARD_OUTPUT:
         run.output.summary({what.value: count, "revision": revision}, {"file": str(file)})
     return exit_codes.DONE
+
+
+def _format_by_name(file: Path) -> FileFormat:
+    return FileFormat.JSON_LINES if file.suffix.lower() in _JSON_LINES_SUFFIXES else FileFormat.CSV
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +206,13 @@ def _shown(
     return shown_progress(expected, quiet=run.as_json, doing=doing, unit=wanted.kind.value)
 
 
-def _tell_interrupted(said: str, *, as_json: bool) -> None:
-    if as_json:
+def _tell_interrupted(run: AdminRun, file: Path, *, while_written: bool) -> None:
+    """Say what to do after Ctrl-C: while the file was written, or before that while pages were fetched."""
+    if while_written:
+        said = say("Interrupted while {file} was written. Give the same command again: it begins anew.", file=file)
+    else:
+        said = say("Interrupted. {next_step}", next_step=say(AGAIN))
+    if run.as_json:
         print_json_error(local_error(LocalReason.INTERRUPTED, said))
     else:
         print_error(said)

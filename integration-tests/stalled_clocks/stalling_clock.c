@@ -12,20 +12,12 @@
  * The process is one of those meant where STALLED_CLOCKS_FOLDER holds a file of its QUITANDA_NAME. That file is shared
  * memory, see `struct control`: the campaign switches stalls on and off, and sees how many there were.
  */
-#define _GNU_SOURCE
-#include <dlfcn.h>
+#include "preloaded_clock.h"
+
 #include <execinfo.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <time.h>
-#include <unistd.h>
 
 struct control {
     _Atomic uint64_t every;        /* one of so many reads stalls; 0: none */
@@ -36,33 +28,10 @@ struct control {
 };
 
 static struct control *control;
-static int (*real_clock_gettime)(clockid_t, struct timespec *);
-static int (*holds_the_lock)(void); /* Python's own PyGILState_Check */
-
-static void fail(const char *what)
-{
-    perror(what);
-    abort();
-}
 
 __attribute__((constructor)) static void begin(void)
 {
-    const char *folder = getenv("STALLED_CLOCKS_FOLDER"), *name = getenv("QUITANDA_NAME");
-    char path[PATH_MAX];
-
-    real_clock_gettime = dlsym(RTLD_NEXT, "clock_gettime");
-    if (folder == NULL || name == NULL)
-        return;
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    void *shared = mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (shared == MAP_FAILED)
-        fail(path);
-    close(fd);
-    holds_the_lock = dlsym(RTLD_DEFAULT, "PyGILState_Check");
-    control = shared;
+    control = shared_control("STALLED_CLOCKS_FOLDER", sizeof *control);
 }
 
 /* Whether the read is one of PyThread_acquire_lock_timed, which is near on the stack then. */
@@ -103,10 +72,7 @@ static void maybe_stall(void)
 
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
-    if (real_clock_gettime == NULL)
-        real_clock_gettime = dlsym(RTLD_NEXT, "clock_gettime");
-    if (control != NULL && (clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_RAW)
-        && holds_the_lock != NULL && holds_the_lock())
+    if (control != NULL && (clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_RAW) && holds_the_lock())
         maybe_stall();
-    return real_clock_gettime(clock, now);
+    return read_clock(clock, now);
 }

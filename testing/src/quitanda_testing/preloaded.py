@@ -12,7 +12,7 @@ def compiler() -> str | None:
 
 
 def build(source: Path, folder: Path) -> Path:
-    """Compile the C source into the folder; return the library."""
+    """Compile the C source, which may include `preloaded_clock.h`, into the folder; return the library."""
     library = folder / source.with_suffix(".so").name
     command: list[str | Path] = [
         compiler() or "cc",
@@ -22,6 +22,7 @@ def build(source: Path, folder: Path) -> Path:
         "-Wall",
         "-Wextra",
         "-Werror",
+        f"-I{Path(__file__).parent}",
         "-o",
         library,
         source,

@@ -147,7 +147,8 @@ async def test_ctrl_c_again_and_again_at_the_end_shows_no_traceback(portal):
                 os.kill(process.pid, signal.SIGINT)
             await asyncio.sleep(0.001)
 
-        assert process.returncode in {0, 130}
+        # at its very end Python takes its handlers away, and the signal itself ends the process: 130 too for a shell
+        assert process.returncode in {0, 130, -signal.SIGINT}
     assert "Traceback" not in await rest
 
 

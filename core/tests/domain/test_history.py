@@ -144,7 +144,7 @@ class Model:
     def create_order(self, customer_id, order_id, created_at_ms, lines, extra):
         if customer_id not in self.customers:
             return "CUSTOMER_NOT_FOUND"
-        if order_id in self.orders:
+        if order_id in self.orders and self.orders[order_id]["state"] != "cancelled":  # which leaves its id free
             return "ORDER_EXISTS"
         order = {"customer": customer_id, "created": created_at_ms, "items": {}, "extra": dict(extra)}
         order |= {"state": "open", "expires": 0}

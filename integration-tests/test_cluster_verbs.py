@@ -7,11 +7,20 @@ import pytest
 from quitanda.runtime.addresses import parse_address
 from quitanda_local.errors import DeadlineExceeded, NotRunning
 from quitanda_local.waiting import wait_until
-from quitanda_testing.cluster.cluster import Fault, PortKind
+from quitanda_testing.cluster.cluster import Cluster, Fault, PortKind
 from quitanda_testing.cluster.process_health import instance_ids
 
 NOTHING_HAPPENS_SECONDS = 1.5
 """How long something that must not happen is watched for."""
+
+VERBS = {
+    Fault.DISCONNECTION: Cluster.disconnect,
+    Fault.BAD_NETWORK: Cluster.worsen_network,
+    Fault.BAD_DISK: Cluster.fill_disk,
+    Fault.ANOTHER_ADDRESS: Cluster.move,
+    Fault.CLOCK_JUMP: Cluster.set_clock,
+}
+"""What makes each fault that not every cluster can have; the base refuses them all."""
 
 
 async def accepts(address):
@@ -154,6 +163,12 @@ async def test_a_process_that_moves_has_a_new_life_and_is_found_again(healthy_cl
     assert healthy_cluster.instance_id(leader) != before
     await shop.product()
     await healthy_cluster.wait_until_replicas_agree()
+
+
+async def test_a_cluster_makes_itself_each_fault_that_it_says_it_can_have(cluster):
+    left_to_the_base = {fault for fault, verb in VERBS.items() if getattr(type(cluster), verb.__name__) is verb}
+
+    assert left_to_the_base & cluster.faults == set()
 
 
 async def test_the_disk_of_a_process_that_runs_is_not_touched(cluster):

@@ -84,8 +84,8 @@ class ContainerCluster(Cluster):
 
     @property
     def faults(self) -> frozenset[Fault]:
-        """All; bad disks where the cluster was made with breakable ones and Docker could make them."""
-        return frozenset(Fault) - (frozenset() if self._volumes.breakable else {Fault.BAD_DISK})
+        """All but clocks that jump; bad disks where they were asked for and Docker could make them."""
+        return frozenset(Fault) - {Fault.CLOCK_JUMP} - (frozenset() if self._volumes.breakable else {Fault.BAD_DISK})
 
     @property
     def shares_mqtt(self) -> bool:

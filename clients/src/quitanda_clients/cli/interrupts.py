@@ -22,11 +22,8 @@ def raise_keyboard_interrupt() -> Iterator[None]:
     if signal.getsignal(signal.SIGINT) is not _end:
         yield
         return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
+    with _raising():
         yield
-    finally:
-        signal.signal(signal.SIGINT, _end)
 
 
 @contextmanager
@@ -36,11 +33,18 @@ def end_work_without_awaits() -> Iterator[None]:
     asyncio only cancels the task, which takes effect where the coroutine awaits again: after minutes, or never where
     the block waits for a pipe. A process that was started to ignore Ctrl-C goes on ignoring it.
     """
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if ignored or threading.current_thread() is not threading.main_thread():
         yield
         return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with _raising():
+        yield
+
+
+@contextmanager
+def _raising() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt in the block, and afterwards do what it did before."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:

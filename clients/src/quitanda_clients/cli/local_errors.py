@@ -56,6 +56,14 @@ def print_local_error(reason: LocalReason, message: str, *, as_json: bool, field
     return EXIT_CODES[reason]
 
 
+def print_interrupted(message: str, *, as_json: bool) -> None:
+    """Print on stderr what to do after Ctrl-C: for people the message alone."""
+    if as_json:
+        print_json_error(local_error(LocalReason.INTERRUPTED, message))
+    else:
+        print_error(message)
+
+
 def print_json_error(error: Mapping[str, Any], **beside: Any) -> None:
     """Print `{"error": …}` on stderr, with `beside` next to it."""
     print_error(json.dumps({"error": error, **beside}))

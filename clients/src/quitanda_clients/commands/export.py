@@ -14,7 +14,7 @@ from quitanda.domain.model import Kind
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.interrupts import end_work_without_awaits
-from quitanda_clients.cli.local_errors import LocalReason, local_error, print_json_error, print_local_error
+from quitanda_clients.cli.local_errors import LocalReason, print_interrupted, print_local_error
 from quitanda_clients.cli.runs import AdminRun, admin_command
 from quitanda_clients.cli.streams import check_to_write, print_error, reason_of
 from quitanda_clients.cli.wording import counted
@@ -212,7 +212,4 @@ def _tell_interrupted(run: AdminRun, file: Path, *, while_written: bool) -> None
         said = say("Interrupted while {file} was written. Give the same command again: it begins anew.", file=file)
     else:
         said = say("Interrupted. {next_step}", next_step=say(AGAIN))
-    if run.as_json:
-        print_json_error(local_error(LocalReason.INTERRUPTED, said))
-    else:
-        print_error(said)
+    print_interrupted(said, as_json=run.as_json)

@@ -15,7 +15,13 @@ from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.exception_texts import exception_text
 from quitanda_clients.cli.failures import report
 from quitanda_clients.cli.interrupts import end_work_without_awaits
-from quitanda_clients.cli.local_errors import LocalReason, local_error, print_json_error, print_local_error
+from quitanda_clients.cli.local_errors import (
+    LocalReason,
+    local_error,
+    print_interrupted,
+    print_json_error,
+    print_local_error,
+)
 from quitanda_clients.cli.progress import shown_progress, shown_work
 from quitanda_clients.cli.runs import AdminRun
 from quitanda_clients.cli.streams import AnswerNotWritten, open_to_read, print_error, reason_of
@@ -205,11 +211,7 @@ def _list_problems(run: AdminRun, options: ImportOptions, checked: CheckedFile) 
 
 
 def _tell_interrupted(run: AdminRun) -> None:
-    said = say("Interrupted. {next_step}", next_step=say(AGAIN))
-    if run.as_json:
-        print_json_error(local_error(LocalReason.INTERRUPTED, said))
-    else:
-        print_error(said)
+    print_interrupted(say("Interrupted. {next_step}", next_step=say(AGAIN)), as_json=run.as_json)
 
 
 def _print_rest(count: int) -> None:
